@@ -18,23 +18,40 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
 
-  T& value() & { assert(has_value()); return *std::get_if<0>(&state_); }
-  const T& value() const& { assert(has_value()); return *std::get_if<0>(&state_); }
-  T&& value() && { assert(has_value()); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & {
+    assert(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    assert(has_value());
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    assert(has_value());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const& { assert(!has_value()); return *std::get_if<1>(&state_); }
-  Error&& error() && { assert(!has_value()); return std::move(*std::get_if<1>(&state_)); }
+  const Error& error() const& {
+    assert(!has_value());
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && {
+    assert(!has_value());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<T, Error> state_;
@@ -49,8 +66,14 @@ class [[nodiscard]] Result<void> {
   bool has_value() const { return !failed_; }
   explicit operator bool() const { return has_value(); }
   void value() const { assert(has_value()); }
-  const Error& error() const& { assert(failed_); return error_; }
-  Error&& error() && { assert(failed_); return std::move(error_); }
+  const Error& error() const& {
+    assert(failed_);
+    return error_;
+  }
+  Error&& error() && {
+    assert(failed_);
+    return std::move(error_);
+  }
 
  private:
   Error error_;
@@ -62,9 +85,9 @@ using Status = Result<void>;
 }  // namespace g4
 
 // Evaluates to the value of a Result, or returns its Error to the caller.
-#define G4_TRY(expression)                                      \
-  ({                                                            \
-    auto g4_result_ = (expression);                             \
-    if (!g4_result_) return std::move(g4_result_).error();      \
-    std::move(g4_result_).value();                              \
+#define G4_TRY(expression)                                 \
+  ({                                                       \
+    auto g4_result_ = (expression);                        \
+    if (!g4_result_) return std::move(g4_result_).error(); \
+    std::move(g4_result_).value();                         \
   })

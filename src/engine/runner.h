@@ -1,0 +1,74 @@
+// Runner: what the engine asks of a model. The engine owns this interface, so that scheduler, KV
+// pool, loop, service and HTTP are tested with FakeRunner in milliseconds, without weights.
+//
+// A step runs any mix of prompt chunks and single decode tokens of several sequences. Numbers of
+// one sequence never depend on its neighbours in a step, nor on how its prompt was cut into chunks.
+// Threads: everything here is called from the engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sampling/sampler.h"
+#include "text/tokenizer.h"
+
+namespace g4 {
+
+using BlockId = std::uint32_t;
+
+// KV memory is handed out in blocks of kv_block_tokens positions. Two kinds of layers, two pools:
+// a global block holds the block's positions of all global layers and is kept; a sliding block
+// holds those of all sliding layers, and the window is a ring of sliding blocks that are used
+// again.
+struct KvLimits {
+  std::uint32_t block_tokens = 0;         // positions a block holds
+  std::uint32_t global_blocks = 0;        // in the pool
+  std::uint32_t sliding_blocks = 0;       // in the pool
+  std::uint32_t sliding_ring_blocks = 0;  // most sliding blocks one sequence ever needs
+  std::uint64_t global_block_bytes = 0;
+  std::uint64_t sliding_block_bytes = 0;
+};
+
+struct RunnerLimits {
+  std::uint64_t context_tokens_max = 0;  // prompt + output of one sequence
+  std::uint32_t step_tokens_max = 0;     // tokens of one step, all sequences together
+  std::uint32_t step_sequences_max = 0;
+  std::uint32_t chunk_tokens_max = 0;  // tokens of one sequence in one step
+  std::size_t vocab_size = 0;
+  KvLimits kv;
+};
+
+// One sequence's share of a step: tokens at positions [n_past, n_past + tokens.size()).
+// Block tables: position p lives in global_blocks[p / block_tokens] and in
+// sliding_blocks[(p / block_tokens) % sliding_ring_blocks].
+struct StepSequence {
+  std::span<const TokenId> tokens;
+  std::uint64_t n_past = 0;
+  std::span<const BlockId> global_blocks;
+  std::span<const BlockId> sliding_blocks;
+  Sampler* sampler = nullptr;       // not null: draw a token after the last position
+  std::span<const TokenId> banned;  // for that draw only
+  std::optional<std::uint32_t>
+      prompt_logprobs;                   // log-probability of token i+1 after token i, for every
+                                         // i of this chunk whose next token is known...
+  std::span<const TokenId> next_tokens;  // ...: next_tokens[i] follows tokens[i] (may be shorter)
+};
+
+struct StepOutput {
+  std::optional<SampledToken> sampled;
+  std::vector<SampledToken> prompt_logprobs;  // one for each of next_tokens
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual const RunnerLimits& limits() const = 0;
+  // outputs[i] belongs to sequences[i]. An Error fails every sequence of the step, not the server.
+  virtual Result<std::vector<StepOutput>> step(std::span<const StepSequence> sequences) = 0;
+};
+
+}  // namespace g4

@@ -1,0 +1,73 @@
+// Service: a prompt in, a cancellable stream of text events out. Knows no HTTP and no dialect.
+//
+// It sits between dialects and engine: counts tokens, checks limits, watches for stop strings,
+// turns tokens into whole characters, and hands events to the caller's sink in order. Threads:
+// submit() and cancel() from any thread; the sink is called on the engine thread, must not block,
+// and is never called again after its Finished event.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/engine.h"
+#include "text/tokenizer.h"
+
+namespace g4 {
+
+struct GenerateRequest {
+  std::vector<TokenId> prompt;
+  SamplingParams sampling;
+  std::optional<std::uint64_t> output_tokens_max;  // absent: until the context is full
+  std::uint64_t output_tokens_min = 0;
+  std::vector<std::string> stop;     // stop strings; the text ends before the match
+  std::vector<TokenId> stop_tokens;  // besides the checkpoint's own
+  bool ignore_eos = false;           // the checkpoint's stop tokens do not stop
+  bool include_stop_string = false;
+  bool skip_special_tokens = true;  // special tokens do not show in the text
+  std::optional<std::uint32_t> prompt_logprobs;
+};
+
+struct PromptScored {                  // only if prompt_logprobs was asked
+  std::vector<SampledToken> logprobs;  // for prompt tokens 1..n-1
+};
+struct TextDelta {                   // may be empty text with a token (held-back bytes)
+  std::string text;                  // whole UTF-8 characters
+  std::vector<SampledToken> tokens;  // that this delta completes, with logprobs if asked
+};
+struct Finished {
+  enum class Reason : std::uint8_t { kStop, kLength, kCancelled, kError };
+  Reason reason;
+  std::optional<std::string> stop_string;  // which stop string, or...
+  std::optional<TokenId> stop_token;       // ...which stop token, ended it
+  std::string error;
+  std::uint64_t prompt_tokens = 0, output_tokens = 0;
+};
+using ServiceEvent = std::variant<PromptScored, TextDelta, Finished>;
+using ServiceSink = std::function<void(ServiceEvent)>;
+using StreamId = std::uint64_t;
+
+class Service {
+ public:
+  // `tokenizer` and `engine` outlive the service.
+  Service(Engine& engine, const Tokenizer& tokenizer);
+  ~Service();
+
+  std::variant<StreamId, Refusal> submit(GenerateRequest request, ServiceSink sink);
+  void cancel(StreamId id);
+  void drain();  // take no more; returns when all have finished
+
+  const Tokenizer& tokenizer() const;
+  const RunnerLimits& limits() const;
+  EngineStats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace g4
