@@ -11,7 +11,19 @@
 namespace g4 {
 
 enum class DType : std::uint8_t {
-  kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ4_K, kQ5_K, kQ6_K, kIQ4_NL, kIQ4_XS,
+  kF32,
+  kF16,
+  kBF16,
+  kQ8_0,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
+  kIQ4_XS,
 };
 inline constexpr int kDTypeCount = 13;
 
@@ -26,7 +38,8 @@ const DTypeTraits& traits(DType dtype);
 inline std::string_view name(DType dtype) { return traits(dtype).name; }
 inline bool is_quantised(DType dtype) { return traits(dtype).block_elements > 1; }
 
-// Bytes of `elements` values; nullopt if they are not whole blocks or the product overflows 64 bits.
+// Bytes of `elements` values; nullopt if they are not whole blocks or the product overflows 64
+// bits.
 std::optional<std::uint64_t> byte_size(DType dtype, std::uint64_t elements);
 
 // out[0..elements) = the row's values in f32. `elements` is a whole number of blocks. This is the

@@ -24,12 +24,12 @@
 namespace g4 {
 
 struct TensorInfo {
-  std::string name;        // as in the file
+  std::string name;  // as in the file
   DType dtype;
-  Shape shape;             // [out, in]: slowest first in both formats (GGUF's ne is reversed here)
-  std::uint64_t bytes;     // of data; equals byte_size(dtype, elements)
-  std::uint32_t file;      // index into Checkpoint::files()
-  std::uint64_t offset;    // from the start of that file
+  Shape shape;           // [out, in]: slowest first in both formats (GGUF's ne is reversed here)
+  std::uint64_t bytes;   // of data; equals byte_size(dtype, elements)
+  std::uint32_t file;    // index into Checkpoint::files()
+  std::uint64_t offset;  // from the start of that file
 };
 
 // One GGUF metadata value. Arrays keep their element type; nested arrays are refused.
@@ -48,10 +48,10 @@ class Checkpoint {
   ~Checkpoint();
 
   Format format() const;
-  const std::string& path() const;                 // as given to open()
-  std::span<const std::string> files() const;      // tensor files
-  std::uint64_t file_bytes() const;                // of all tensor files together
-  std::span<const TensorInfo> tensors() const;     // in file order
+  const std::string& path() const;              // as given to open()
+  std::span<const std::string> files() const;   // tensor files
+  std::uint64_t file_bytes() const;             // of all tensor files together
+  std::span<const TensorInfo> tensors() const;  // in file order
   const TensorInfo* find(std::string_view name) const;
 
   // GGUF only; nullptr if absent. Unsigned and signed integers of any width become 64-bit.
