@@ -16,10 +16,10 @@ namespace g4::chat {
 
 // Roles system, developer, user, assistant, tool, and the legacy `function`. Arguments of tool
 // calls arrive as a JSON string (or an object) and become an object.
-Result<std::vector<Message>> messages_from_json(const boost::json::value& json,
+Result<std::vector<Message>> messages_from_json(const boost::json::value& value,
                                                 std::string_view path);
 
 // [{"type": "function", "function": {name, description, parameters, response}}]; null gives none.
-Result<std::vector<Tool>> tools_from_json(const boost::json::value& json, std::string_view path);
+Result<std::vector<Tool>> tools_from_json(const boost::json::value& value, std::string_view path);
 
 }  // namespace g4::chat

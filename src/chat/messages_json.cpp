@@ -1,0 +1,231 @@
+#include "chat/messages_json.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+namespace g4::chat {
+namespace {
+
+namespace json = boost::json;
+
+Error wrong(std::string_view path, std::string_view sentence) {
+  return Error{fmt::format("{}: {}", path, sentence)};
+}
+
+std::string at(std::string_view path, std::size_t index) {
+  return fmt::format("{}[{}]", path, index);
+}
+
+std::string in(std::string_view path, std::string_view key) {
+  return fmt::format("{}.{}", path, key);
+}
+
+// The member, or null pointer if absent or null.
+const json::value* find(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+Result<const json::object*> as_object(const json::value& value, std::string_view path) {
+  if (!value.is_object()) return wrong(path, "must be an object");
+  return &value.get_object();
+}
+
+Result<const json::object*> need_object(const json::object& object, std::string_view key,
+                                        std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return wrong(in(path, key), "is missing");
+  return as_object(*value, in(path, key));
+}
+
+Result<std::optional<std::string>> optional_string(const json::object& object, std::string_view key,
+                                                   std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return std::optional<std::string>();
+  if (!value->is_string()) return wrong(in(path, key), "must be a string");
+  return std::optional<std::string>(std::string(value->get_string()));
+}
+
+Result<std::string> need_string(const json::object& object, std::string_view key,
+                                std::string_view path) {
+  std::optional<std::string> text = G4_TRY(optional_string(object, key, path));
+  if (!text) return wrong(in(path, key), "is missing");
+  return std::move(*text);
+}
+
+Result<std::string> need_name(const json::object& object, std::string_view path) {
+  std::string name = G4_TRY(need_string(object, "name", path));
+  if (name.empty()) return wrong(in(path, "name"), "must not be empty");
+  return name;
+}
+
+// An absent or null member gives an empty array.
+Result<json::array> optional_array(const json::object& object, std::string_view key,
+                                   std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return json::array();
+  if (!value->is_array()) return wrong(in(path, key), "must be an array");
+  return value->get_array();
+}
+
+Result<Role> read_role(const json::object& object, std::string_view path) {
+  const std::string role = G4_TRY(need_string(object, "role", path));
+  if (role == "system") return Role::kSystem;
+  if (role == "developer") return Role::kDeveloper;
+  if (role == "user") return Role::kUser;
+  if (role == "assistant") return Role::kAssistant;
+  if (role == "tool" || role == "function") return Role::kTool;
+  return wrong(in(path, "role"),
+               fmt::format("must be system, developer, user, assistant or tool, not \"{}\"", role));
+}
+
+Result<Part> read_part(const json::value& value, std::string_view path) {
+  const json::object* part = G4_TRY(as_object(value, path));
+  const std::string type = G4_TRY(need_string(*part, "type", path));
+  if (type == "text") return Part{Part::Kind::kText, G4_TRY(need_string(*part, "text", path))};
+  if (type == "refusal")  // the model's own words in stored history
+    return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path))};
+  if (type == "image_url" || type == "image") return Part{Part::Kind::kImage, {}};
+  if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}};
+  if (type == "video_url" || type == "input_video" || type == "video")
+    return Part{Part::Kind::kVideo, {}};
+  return wrong(in(path, "type"),
+               fmt::format("must be text, image_url, input_audio or video_url, not \"{}\"", type));
+}
+
+Result<Content> read_content(const json::object& message, std::string_view path) {
+  const json::value* content = find(message, "content");
+  if (content == nullptr) return Content();
+  if (content->is_string()) return Content(std::string(content->get_string()));
+  if (!content->is_array())
+    return wrong(in(path, "content"), "must be a string or an array of parts");
+  std::vector<Part> parts;
+  for (const json::value& part : content->get_array())
+    parts.push_back(G4_TRY(read_part(part, at(in(path, "content"), parts.size()))));
+  return Content(std::move(parts));
+}
+
+// A JSON text of an object (as OpenAI sends it), an object, or nothing.
+Result<json::object> read_arguments(const json::object& function, std::string_view path) {
+  const json::value* arguments = find(function, "arguments");
+  if (arguments == nullptr) return json::object();
+  if (arguments->is_object()) return arguments->get_object();
+  if (!arguments->is_string())
+    return wrong(in(path, "arguments"), "must be a JSON object, written as a string");
+  const json::string& text = arguments->get_string();
+  if (text.empty()) return json::object();
+  boost::system::error_code failure;
+  json::value parsed = json::parse(text, failure);
+  if (failure)
+    return wrong(in(path, "arguments"), fmt::format("is not valid JSON: {}", failure.message()));
+  if (!parsed.is_object()) return wrong(in(path, "arguments"), "must hold a JSON object");
+  return std::move(parsed.get_object());
+}
+
+Result<ToolCall> read_function(const json::object& function, std::string_view path) {
+  ToolCall call;
+  call.name = G4_TRY(need_name(function, path));
+  call.arguments = G4_TRY(read_arguments(function, path));
+  return call;
+}
+
+Result<std::vector<ToolCall>> read_calls(const json::object& message, std::string_view path) {
+  std::vector<ToolCall> calls;
+  const std::string list = in(path, "tool_calls");
+  for (const json::value& value : G4_TRY(optional_array(message, "tool_calls", path))) {
+    const std::string place = at(list, calls.size());
+    const json::object* entry = G4_TRY(as_object(value, place));
+    const json::object* function = G4_TRY(need_object(*entry, "function", place));
+    ToolCall call = G4_TRY(read_function(*function, in(place, "function")));
+    call.id = G4_TRY(optional_string(*entry, "id", place));
+    calls.push_back(std::move(call));
+  }
+  if (calls.empty() && find(message, "function_call") != nullptr) {  // before there were tools
+    const json::object* function = G4_TRY(need_object(message, "function_call", path));
+    calls.push_back(G4_TRY(read_function(*function, in(path, "function_call"))));
+  }
+  return calls;
+}
+
+Result<std::vector<ToolResponse>> read_responses(const json::object& message,
+                                                 std::string_view path) {
+  std::vector<ToolResponse> responses;
+  const std::string list = in(path, "tool_responses");
+  for (const json::value& value : G4_TRY(optional_array(message, "tool_responses", path))) {
+    const std::string place = at(list, responses.size());
+    const json::object* entry = G4_TRY(as_object(value, place));
+    const json::value* response = entry->if_contains("response");
+    if (response == nullptr) return wrong(in(place, "response"), "is missing");
+    const auto name = G4_TRY(optional_string(*entry, "name", place));
+    responses.push_back({name.value_or(""), *response});
+  }
+  return responses;
+}
+
+// What the assistant did besides talking.
+Status read_assistant(const json::object& object, std::string_view path, Message& message) {
+  message.reasoning = G4_TRY(optional_string(object, "reasoning", path)).value_or("");
+  if (message.reasoning.empty())
+    message.reasoning = G4_TRY(optional_string(object, "reasoning_content", path)).value_or("");
+  message.tool_calls = G4_TRY(read_calls(object, path));
+  message.tool_responses = G4_TRY(read_responses(object, path));
+  return {};
+}
+
+Result<Message> read_message(const json::value& value, std::string_view path) {
+  const json::object* object = G4_TRY(as_object(value, path));
+  Message message;
+  message.role = G4_TRY(read_role(*object, path));
+  message.content = G4_TRY(read_content(*object, path));
+  if (message.role == Role::kAssistant) G4_TRY(read_assistant(*object, path, message));
+  if (message.role == Role::kTool) {
+    message.tool_call_id = G4_TRY(optional_string(*object, "tool_call_id", path));
+    message.name = G4_TRY(optional_string(*object, "name", path));
+  }
+  return message;
+}
+
+Result<Tool> read_tool(const json::value& value, std::string_view path) {
+  const json::object* entry = G4_TRY(as_object(value, path));
+  const auto type = G4_TRY(optional_string(*entry, "type", path));
+  if (type && *type != "function")
+    return wrong(in(path, "type"), fmt::format("must be \"function\", not \"{}\"", *type));
+  const json::object* function = G4_TRY(need_object(*entry, "function", path));
+  const std::string place = in(path, "function");
+  Tool tool;
+  tool.name = G4_TRY(need_name(*function, place));
+  tool.description = G4_TRY(optional_string(*function, "description", place)).value_or("");
+  if (const json::value* parameters = find(*function, "parameters")) {
+    G4_TRY(as_object(*parameters, in(place, "parameters")));
+    tool.parameters = *parameters;
+  }
+  if (const json::value* response = find(*function, "response")) {
+    G4_TRY(as_object(*response, in(place, "response")));
+    tool.response = *response;
+  }
+  return tool;
+}
+
+}  // namespace
+
+Result<std::vector<Message>> messages_from_json(const json::value& value, std::string_view path) {
+  if (!value.is_array()) return wrong(path, "must be an array of messages");
+  if (value.get_array().empty()) return wrong(path, "must hold at least one message");
+  std::vector<Message> messages;
+  for (const json::value& item : value.get_array())
+    messages.push_back(G4_TRY(read_message(item, at(path, messages.size()))));
+  return messages;
+}
+
+Result<std::vector<Tool>> tools_from_json(const json::value& value, std::string_view path) {
+  std::vector<Tool> tools;
+  if (value.is_null()) return tools;
+  if (!value.is_array()) return wrong(path, "must be an array of tools");
+  for (const json::value& item : value.get_array())
+    tools.push_back(G4_TRY(read_tool(item, at(path, tools.size()))));
+  return tools;
+}
+
+}  // namespace g4::chat
