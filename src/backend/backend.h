@@ -127,8 +127,11 @@ class Backend {
   virtual void rms_norm(Mat out, Mat x, const float* weight, float eps) = 0;
   // x += rms_norm(y; weight): a branch joins the residual stream.
   virtual void add_rms_norm(Mat x, Mat y, const float* weight, float eps) = 0;
-  virtual void add(Mat x, Mat y) = 0;           // x += y
-  virtual void scale(Mat x, float factor) = 0;  // x *= factor
+  virtual void copy(Mat out, Mat x) = 0;  // out = x
+  virtual void gather(Mat out, Mat x,
+                      std::span<const std::int32_t> rows) = 0;  // out[i] = x[rows[i]]
+  virtual void add(Mat x, Mat y) = 0;                           // x += y
+  virtual void scale(Mat x, float factor) = 0;                  // x *= factor
 
   virtual void project(Mat x, std::span<const Projection> projections) = 0;
 

@@ -1,21 +1,13 @@
 // Norms, rotation and the element-wise operations.
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 
 #include "backend/reference/reference_backend.h"
+#include "base/f16.h"
 
 namespace g4::reference {
 namespace {
-
-// Rounds to the nearest bf16, ties to even (finite values).
-float round_to_bf16(float value) {
-  std::uint32_t bits;
-  __builtin_memcpy(&bits, &value, sizeof bits);
-  bits += 0x7FFF + ((bits >> 16) & 1);
-  bits &= 0xFFFF0000;
-  __builtin_memcpy(&value, &bits, sizeof bits);
-  return value;
-}
 
 void rms_norm_row(float* out, const float* x, std::int64_t n, const float* weight, float eps) {
   double sum = 0;
@@ -36,7 +28,7 @@ void ReferenceBackend::embed(Mat out, const Weight& table, std::span<const std::
   for (std::int64_t i = 0; i < out.rows; ++i) {
     rows.decode(0, ids[static_cast<std::size_t>(i)], out.row(i));
     for (std::int64_t j = 0; j < out.cols; ++j)
-      out.row(i)[j] = round_to_bf16(out.row(i)[j] * scale);
+      out.row(i)[j] = bf16_to_f32(f32_to_bf16(out.row(i)[j] * scale));
   }
 }
 
@@ -50,6 +42,13 @@ void ReferenceBackend::add_rms_norm(Mat x, Mat y, const float* weight, float eps
     rms_norm_row(normed.data(), y.row(i), x.cols, weight, eps);
     for (std::int64_t j = 0; j < x.cols; ++j) x.row(i)[j] += normed[static_cast<std::size_t>(j)];
   }
+}
+
+void ReferenceBackend::copy(Mat out, Mat x) { std::copy_n(x.data, x.rows * x.cols, out.data); }
+
+void ReferenceBackend::gather(Mat out, Mat x, std::span<const std::int32_t> rows) {
+  for (std::int64_t i = 0; i < out.rows; ++i)
+    std::copy_n(x.row(rows[static_cast<std::size_t>(i)]), x.cols, out.row(i));
 }
 
 void ReferenceBackend::add(Mat x, Mat y) {

@@ -41,6 +41,8 @@ class ReferenceBackend final : public Backend {
   void embed(Mat out, const Weight& table, std::span<const std::int32_t> ids, float scale) override;
   void rms_norm(Mat out, Mat x, const float* weight, float eps) override;
   void add_rms_norm(Mat x, Mat y, const float* weight, float eps) override;
+  void copy(Mat out, Mat x) override;
+  void gather(Mat out, Mat x, std::span<const std::int32_t> rows) override;
   void add(Mat x, Mat y) override;
   void scale(Mat x, float factor) override;
   void project(Mat x, std::span<const Projection> projections) override;
