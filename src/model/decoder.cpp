@@ -50,8 +50,7 @@ void Decoder::forward(Batch batch, std::span<const std::int32_t> ids, KvStore& k
 
   for (std::size_t layer = 0; layer < config_.layers.size(); ++layer) {
     const LayerWeights& w = weights_.layers[layer];
-    attention_block(w, layer, batch, kv, r);
-    if (tap) tap("attention", layer, r);
+    attention_block(w, layer, batch, kv, r, tap);
     feed_forward_block(w, layer, r, tap);
     if (config_.family == Family::kGemma4) be_.scale(r, w.scalar);
     if (tap) tap("layer", layer, r);
@@ -60,7 +59,7 @@ void Decoder::forward(Batch batch, std::span<const std::int32_t> ids, KvStore& k
 
 // r += norm(o(attention(q, k, v)))
 void Decoder::attention_block(const LayerWeights& w, std::size_t layer, Batch batch, KvStore& kv,
-                              Mat r) {
+                              Mat r, const DecoderTap& tap) {
   const LayerConfig& shape = config_.layers[layer];
   const std::int64_t dim = shape.head_dim, kv_width = shape.kv_heads * dim;
   const Mat h = h_.top(r.rows), branch = branch_.top(r.rows);
@@ -83,6 +82,7 @@ void Decoder::attention_block(const LayerWeights& w, std::size_t layer, Batch ba
   be_.attention(attn, q, kv, index, batch, config_.attention_scale);
   const Projection out[] = {{w.o.get(), branch}};
   be_.project(attn, out);
+  if (tap) tap("attention", layer, branch);
   be_.add_rms_norm(r, branch, w.attn_post_norm, config_.eps);
 }
 

@@ -34,7 +34,8 @@ class Decoder {
   const ModelConfig& config() const { return config_; }
 
  private:
-  void attention_block(const LayerWeights& w, std::size_t layer, Batch batch, KvStore& kv, Mat r);
+  void attention_block(const LayerWeights& w, std::size_t layer, Batch batch, KvStore& kv, Mat r,
+                       const DecoderTap& tap);
   void feed_forward_block(const LayerWeights& w, std::size_t layer, Mat r, const DecoderTap& tap);
 
   Backend& be_;
