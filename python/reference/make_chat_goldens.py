@@ -269,7 +269,7 @@ class Maker:
             out["preserve"] = True
         last = messages[-1]
         if last["role"] == "assistant" and set(last) == {"role", "content"} and self.chance(0.5):
-            if isinstance(last["content"], str) and last["content"].strip() and "channel" not in last["content"]:
+            if isinstance(last["content"], str) and last["content"].strip() and not any(s in last["content"] for s in SPECIALS):
                 out = {**out, "continue": True, "generate": False}
         return out
 
@@ -286,7 +286,7 @@ def for_template(messages):
 
 
 def cut_after_final(text, final):
-    """transformers' continue_final_message."""
+    """transformers' continue_final_message; it errs where the content is itself a control token."""
     found = text.rindex(final.strip())
     if text[found : found + len(final.lstrip())] == final:
         return text[: found + len(final)]
