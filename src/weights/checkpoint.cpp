@@ -116,12 +116,13 @@ Status Checkpoint::Impl::open_gguf() {
       return Error{fmt::format("{}: part {} of {} is no part of a split file (limit {})", path,
                                split->part, split->parts, kShardsMax)};
     for (std::uint32_t part = 1; part <= split->parts; ++part) G4_TRY(add_part(*split, part));
+    if (!metadata.contains("split.tensors.count")) return {};
     const std::optional<std::uint64_t> expected = count_of(metadata, "split.tensors.count");
-    if (expected && *expected != tensors.size())
+    if (!expected) return Error{fmt::format("{}: key 'split.tensors.count' is not a count", path)};
+    if (*expected != tensors.size())
       return Error{
-          fmt::format("{}: key 'split.tensors.count' is {}, but the {} parts have {} "
-                      "tensors",
-                      path, *expected, split->parts, tensors.size())};
+          fmt::format("{}: key 'split.tensors.count' is {}, but the {} parts have {} tensors", path,
+                      *expected, split->parts, tensors.size())};
     return {};
   }
   File file = G4_TRY(File::open(path));
