@@ -117,7 +117,7 @@ class Model {
     return logits_.top(n);
   }
   void restart() { n_past_ = 0; }
-  Backend& backend() { return *backend_; }
+  const ModelConfig& config() const { return decoder_->config(); }
 
   std::vector<std::int32_t> greedy(std::span<const std::int32_t> prompt, std::size_t chunk,
                                    std::size_t n) {

@@ -1,0 +1,159 @@
+// Do the goldens see everything? Each norm, norm weight, scale, softcap and rotation of the forward
+// pass is dropped in turn, and the logits must move away from transformers' by far more than the
+// tolerance the goldens are held to.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "model/golden.h"
+
+namespace g4 {
+namespace {
+
+// Forwards to the reference backend, except that the call number `target` (of those that can be
+// dropped) is dropped. Counting a whole pass with target = -1 gives the number of mutants.
+class MutantBackend final : public Backend {
+ public:
+  explicit MutantBackend(std::unique_ptr<Backend> base) : base_(std::move(base)) {}
+
+  int target = -1;
+  int seen = 0;
+  std::string dropped;  // what the target was
+
+  std::string name() const override { return "mutant"; }
+  Result<std::unique_ptr<Weight>> load(const WeightSource& s) override { return base_->load(s); }
+  Result<std::unique_ptr<KvStore>> make_kv(const KvLayout& l) override { return base_->make_kv(l); }
+  Mat allocate(std::int64_t rows, std::int64_t cols) override {
+    return base_->allocate(rows, cols);
+  }
+  const float* upload(std::span<const float> values) override { return base_->upload(values); }
+
+  void embed(Mat out, const Weight& table, std::span<const std::int32_t> ids,
+             float scale) override {
+    base_->embed(out, table, ids, drop("embedding scale") ? 1.0F : scale);
+  }
+  void rms_norm(Mat out, Mat x, const float* weight, float eps) override {
+    if (drop("norm")) return base_->copy(out, x);
+    base_->rms_norm(out, x, drop("norm weight") ? nullptr : weight, eps);
+  }
+  void add_rms_norm(Mat x, Mat y, const float* weight, float eps) override {
+    if (drop("post norm")) return base_->add(x, y);
+    base_->add_rms_norm(x, y, drop("post norm weight") ? nullptr : weight, eps);
+  }
+  void copy(Mat out, Mat x) override { base_->copy(out, x); }
+  void gather(Mat out, Mat x, std::span<const std::int32_t> rows) override {
+    base_->gather(out, x, rows);
+  }
+  void add(Mat x, Mat y) override {
+    if (!drop("branch")) base_->add(x, y);
+  }
+  void scale(Mat x, float factor) override {
+    base_->scale(x, drop("layer scalar") ? 1.0F : factor);
+  }
+  void project(Mat x, std::span<const Projection> projections) override {
+    base_->project(x, projections);
+  }
+  void rope_table(Mat table, Batch batch, std::span<const float> inv_freq) override {
+    // Rotate the frequencies that should stand still, and leave the first pair unrotated.
+    std::vector<float> changed(inv_freq.begin(), inv_freq.end());
+    const bool partial = changed.back() == 0;
+    if (partial && drop("partial rotation"))
+      for (float& value : changed)
+        if (value == 0) value = 0.01F;
+    if (drop("first pair's rotation")) changed.front() = 0;
+    base_->rope_table(table, batch, changed);
+  }
+  void head_norm_rope(Mat x, std::int64_t head_dim, const float* weight, float eps,
+                      Mat table) override {
+    if (drop("head norm")) return rope_only(x, head_dim, table);
+    const bool no_weight = weight && drop("head norm weight");
+    const bool no_rope = table.data && drop("rotation");
+    base_->head_norm_rope(x, head_dim, no_weight ? nullptr : weight, eps, no_rope ? Mat{} : table);
+  }
+  void store_kv(KvStore& kv, std::int64_t layer, Batch batch, Mat k, Mat v) override {
+    base_->store_kv(kv, layer, batch, k, v);
+  }
+  void attention(Mat out, Mat q, const KvStore& kv, std::int64_t layer, Batch batch,
+                 float scale) override {
+    base_->attention(out, q, kv, layer, batch, drop("attention scale") ? scale * 0.5F : scale);
+  }
+  void ffn(Mat out, Mat x, const Weight& gate, const Weight& up, const Weight& down) override {
+    base_->ffn(out, x, gate, up, down);
+  }
+  Routing route(Mat x, const RouterWeights& router, float eps) override {
+    RouterWeights changed = router;
+    ones_.assign(static_cast<std::size_t>(std::max(x.cols, router.experts)), 1.0F);
+    if (drop("router scale")) changed.scale = ones_.data();
+    if (drop("per-expert scale")) changed.per_expert_scale = ones_.data();
+    return base_->route(x, changed, eps);
+  }
+  void moe_ffn(Mat out, Mat x, const Routing& routing, const Weight& gate_up,
+               const Weight& down) override {
+    base_->moe_ffn(out, x, routing, gate_up, down);
+  }
+  void logits(Mat out, Mat x, const Weight& head, float softcap) override {
+    base_->logits(out, x, head, softcap > 0 && drop("softcap") ? 0.0F : softcap);
+  }
+
+ private:
+  bool drop(const char* what) {
+    if (seen++ != target) return false;
+    dropped = what;
+    return true;
+  }
+  void rope_only(Mat x, std::int64_t head_dim, Mat table) {
+    if (!table.data) return;
+    const std::int64_t half = head_dim / 2;
+    for (std::int64_t i = 0; i < x.rows; ++i)
+      for (float* head = x.row(i); head < x.row(i) + x.cols; head += head_dim)
+        for (std::int64_t j = 0; j < half; ++j) {
+          const float a = head[j], b = head[j + half];
+          head[j] = a * table.row(i)[j] - b * table.row(i)[half + j];
+          head[j + half] = b * table.row(i)[j] + a * table.row(i)[half + j];
+        }
+  }
+
+  std::unique_ptr<Backend> base_;
+  std::vector<float> ones_;
+};
+
+double last_rows_error(Mat got, const golden::Tensor& want) {
+  return golden::relative_error({got.row(got.rows - want.shape.at(0)), want.values.size()},
+                                want.values);
+}
+
+class Mutation : public testing::TestWithParam<const char*> {};
+
+TEST_P(Mutation, EveryDroppedDetailShows) {
+  const std::string folder = golden::models_folder() + GetParam();
+  const auto want = golden::read_tensors(folder + "/golden.safetensors");
+  auto owned = std::make_unique<MutantBackend>(make_reference_backend());
+  MutantBackend& mutant = *owned;
+  golden::Model model(std::move(owned), folder);
+  const auto error = [&](int target) {
+    mutant.target = target;
+    mutant.seen = 0;
+    model.restart();
+    // The last layer's scalar is undone by the final norm: it shows in the hidden states only.
+    const std::string last = "hidden.layer." + std::to_string(model.config().layers.size() - 1);
+    double hidden = 0;
+    const auto tap = [&](std::string_view what, std::size_t layer, Mat values) {
+      if (what == "layer" && layer + 1 == model.config().layers.size())
+        hidden = last_rows_error(values, want.at(last));
+    };
+    const Mat logits = model.run(want.at("prompt.ids").ids, tap);
+    return std::max(hidden, last_rows_error(logits, want.at("logits")));
+  };
+  constexpr double kGoldenTolerance = 1e-4;
+  ASSERT_LT(error(-1), kGoldenTolerance);
+  const int mutants = mutant.seen;
+  ASSERT_GT(mutants, 60);
+  for (int target = 0; target < mutants; ++target)
+    EXPECT_GT(error(target), 5 * kGoldenTolerance)
+        << "dropping " << mutant.dropped << ", call " << target << ", is not seen";
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Mutation, testing::Values("gemma4-moe", "gemma4-dense"));
+
+}  // namespace
+}  // namespace g4
