@@ -53,9 +53,7 @@ bool is_marker(std::string_view spelling) {
   return (angle || square) && !is_html_tag(spelling);
 }
 
-bool is_added(Kind kind) {
-  return kind != Kind::kNormal && kind != Kind::kByte;
-}
+bool is_added(Kind kind) { return kind != Kind::kNormal && kind != Kind::kByte; }
 
 bool is_special_token(Kind kind, std::string_view spelling) {
   if (spelling.empty()) return false;

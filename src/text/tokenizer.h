@@ -7,8 +7,8 @@
 // Threads: immutable after loading; every const method may run on any thread.
 // Invalid UTF-8: each maximal invalid subpart becomes U+FFFD (as Python's errors="replace").
 //
-// Added tokens (control, unknown, unused and user-defined ones) are matched before any merge, leftmost
-// first, there the longest. They are of two sorts:
+// Added tokens (control, unknown, unused and user-defined ones) are matched before any merge,
+// leftmost first, there the longest. They are of two sorts:
 //   special  control, unknown and unused ones, and user-defined ones spelled as a marker: <...>
 //            or [...], but not HTML tags. "<bos>", "<|turn>", "<|tool_call>", "<unused7>",
 //            "[multimodal]".
