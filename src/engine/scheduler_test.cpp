@@ -1,0 +1,168 @@
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace g4 {
+namespace {
+
+RunnerLimits small_limits() {
+  RunnerLimits limits;
+  limits.context_tokens_max = 1000;
+  limits.step_tokens_max = 16;
+  limits.step_sequences_max = 4;
+  limits.chunk_tokens_max = 12;
+  limits.vocab_size = 10;
+  limits.kv.block_tokens = 4;
+  limits.kv.global_blocks = 100;
+  limits.kv.sliding_blocks = 16;
+  limits.kv.sliding_ring_blocks = 4;
+  return limits;
+}
+
+std::unique_ptr<Sequence> sequence(RequestId id, std::size_t prompt_tokens) {
+  auto s = std::make_unique<Sequence>();
+  s->id = id;
+  s->tokens.assign(prompt_tokens, 1);
+  return s;
+}
+
+using Shares = std::map<RequestId, std::uint64_t>;
+
+// Plans a step and behaves as the engine does after it.
+Shares step(Scheduler& scheduler) {
+  Shares shares;
+  for (const auto& [s, tokens] : scheduler.plan()) {
+    EXPECT_TRUE(shares.emplace(s->id, tokens).second);
+    s->n_past += tokens;
+    if (s->pending() == 0) s->tokens.push_back(1);
+  }
+  return shares;
+}
+
+TEST(Scheduler, OnePromptIsCutIntoChunksThenDecodes) {
+  Scheduler scheduler(small_limits(), 4);
+  scheduler.add(sequence(1, 30));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 12}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 12}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 6}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}}));
+  EXPECT_EQ(scheduler.remove(1)->tokens.size(), 33u);
+  EXPECT_TRUE(scheduler.empty());
+  EXPECT_EQ(scheduler.pool().global_used(), 0u);
+  EXPECT_TRUE(scheduler.plan().empty());
+}
+
+TEST(Scheduler, DecodesGoFirstAndShortPromptsOvertake) {
+  Scheduler scheduler(small_limits(), 4);
+  scheduler.add(sequence(1, 3));
+  step(scheduler);
+  scheduler.add(sequence(2, 200));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {2, 12}}));
+  scheduler.add(sequence(3, 10));
+  scheduler.add(sequence(4, 30));
+  // 15 tokens: 3 for the oldest prompt, 10 for the shortest, the rest for the next shortest.
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {2, 3}, {3, 10}, {4, 2}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {2, 3}, {3, 1}, {4, 11}}));
+}
+
+TEST(Scheduler, TheRunningLimitIsTheSmallestOfThree) {
+  RunnerLimits limits = small_limits();
+  limits.step_tokens_max = 2;
+  Scheduler scheduler(limits, 9);
+  for (RequestId id = 1; id <= 5; ++id) scheduler.add(sequence(id, 1));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {2, 1}}));
+  EXPECT_EQ(scheduler.waiting(), 3u);
+}
+
+TEST(Scheduler, TheYoungestGivesWayAndComesBackFirst) {
+  RunnerLimits limits = small_limits();
+  limits.kv.global_blocks = 5;
+  Scheduler scheduler(limits, 4);
+  scheduler.add(sequence(1, 7));
+  scheduler.add(sequence(2, 4));
+  step(scheduler);  // 2 + 1 blocks
+  scheduler.add(sequence(3, 4));
+  EXPECT_EQ(scheduler.waiting(), 1u);
+  EXPECT_EQ(step(scheduler).count(3), 0u);  // one block for each running one must stay free
+  step(scheduler);                          // 1 grows to 3, 2 has 2: full
+  EXPECT_EQ(scheduler.pool().global_used(), 5u);
+  for (int i = 0; i < 2; ++i) step(scheduler);
+  const Shares shares = step(scheduler);  // one of them needs a sixth block
+  EXPECT_EQ(shares, (Shares{{1, 1}}));
+  EXPECT_EQ(scheduler.preemptions(), 1u);
+  EXPECT_EQ(scheduler.waiting(), 2u);
+  scheduler.remove(1);
+  const Shares back = step(scheduler);
+  ASSERT_TRUE(back.count(2));
+  EXPECT_GT(back.at(2), 4u);  // prompt and output again
+}
+
+TEST(Scheduler, ClosedRingsNeedNoReserve) {
+  RunnerLimits limits = small_limits();
+  limits.kv.sliding_blocks = 8;  // two rings exactly
+  Scheduler scheduler(limits, 4);
+  scheduler.add(sequence(1, 40));
+  scheduler.add(sequence(2, 40));
+  scheduler.add(sequence(3, 4));
+  step(scheduler);
+  EXPECT_EQ(scheduler.running(), 2u);
+  EXPECT_EQ(scheduler.waiting(), 1u);
+}
+
+// Any mix of arrivals, lengths and cancellations: the oldest moves in every step, limits hold,
+// everyone finishes.
+TEST(Scheduler, EveryoneFinishesUnderPressure) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    std::mt19937 random(seed);
+    RunnerLimits limits = small_limits();
+    limits.kv.global_blocks = static_cast<std::uint32_t>(13 + random() % 10);
+    limits.kv.sliding_blocks = static_cast<std::uint32_t>(4 + random() % 8);
+    limits.step_tokens_max = static_cast<std::uint32_t>(4 + random() % 20);
+    Scheduler scheduler(limits, 4);
+    std::map<RequestId, std::uint64_t> length;  // when it ends
+    RequestId next = 1;
+    int steps = 0;
+    while (next <= 40 || !scheduler.empty()) {
+      ASSERT_LT(++steps, 20000) << "seed " << seed;
+      if (next <= 40 && random() % 3 == 0) {
+        const std::uint64_t prompt = 1 + random() % 40;
+        length[next] = prompt + 1 + random() % 12;  // at most 52 positions: 13 blocks
+        scheduler.add(sequence(next++, prompt));
+      }
+      if (scheduler.empty()) continue;
+      if (random() % 50 == 0) scheduler.remove(1 + random() % (next - 1));
+      if (scheduler.empty()) continue;
+      const RequestId oldest = scheduler.oldest();
+      std::uint64_t total = 0;
+      bool moved = false;
+      std::vector<RequestId> ended;
+      const auto chunks = scheduler.plan();
+      ASSERT_LE(chunks.size(), limits.step_sequences_max);
+      for (const auto& [s, tokens] : chunks) {
+        ASSERT_GT(tokens, 0u);
+        ASSERT_LE(tokens, limits.chunk_tokens_max);
+        total += tokens;
+        moved |= s->id == oldest;
+        s->n_past += tokens;
+        const BlockCount need = blocks_for(limits.kv, s->n_past);
+        ASSERT_GE(s->blocks.global.size(), need.global);
+        ASSERT_GE(s->blocks.sliding.size(), need.sliding);
+        if (s->pending() > 0) continue;
+        s->tokens.push_back(1);
+        if (s->tokens.size() >= length[s->id]) ended.push_back(s->id);
+      }
+      ASSERT_TRUE(moved) << "seed " << seed;
+      ASSERT_LE(total, limits.step_tokens_max);
+      for (const RequestId id : ended) ASSERT_TRUE(scheduler.remove(id));
+    }
+    EXPECT_EQ(scheduler.pool().global_used(), 0u);
+    EXPECT_EQ(scheduler.pool().sliding_used(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace g4
