@@ -5,6 +5,8 @@
 // follows no call is dropped. What the template does oddly (content after calls, no model turn
 // opened after it) is done here too.
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,10 @@ namespace {
 
 // What the last non-tool message ended with: decides whether a model turn is open.
 enum class Tail : std::uint8_t { kPlain, kToolCall, kToolResponse };
+
+// Names of one message's calls by id. An absent id equals an absent tool_call_id; the last call
+// wins.
+using CallNames = std::map<std::optional<std::string>, std::string_view>;
 
 bool is_system(const Message& message) {
   return message.role == Role::kSystem || message.role == Role::kDeveloper;
@@ -71,7 +77,7 @@ class Gemma4 {
   void write_message(std::size_t index);
   void write_thought(std::size_t index);
   bool write_responses(std::size_t index);
-  void write_tool_message(const Message& caller, const Message& answer);
+  void write_tool_message(const CallNames& names, const Message& answer);
   Writer content_of(const Message& message) const;
   void close_turn(std::size_t index, bool answered, bool has_content);
   const Message* next_speaker(std::size_t index) const;
@@ -160,9 +166,11 @@ bool Gemma4::write_responses(std::size_t index) {
     answered = true;
   }
   if (!answered && !message.tool_calls.empty()) {
+    CallNames names;
+    for (const ToolCall& call : message.tool_calls) names[call.id] = call.name;
     for (std::size_t k = index + 1; k < messages_.size(); ++k) {
       if (messages_[k].role != Role::kTool) break;
-      write_tool_message(message, messages_[k]);
+      write_tool_message(names, messages_[k]);
       answered = true;
     }
   }
@@ -170,11 +178,14 @@ bool Gemma4::write_responses(std::size_t index) {
   return answered;
 }
 
-void Gemma4::write_tool_message(const Message& caller, const Message& answer) {
-  std::string name = answer.name.value_or("");
-  if (name.empty()) name = "unknown";
-  for (const ToolCall& call : caller.tool_calls)
-    if (call.id == answer.tool_call_id) name = call.name;  // absent equals absent
+void Gemma4::write_tool_message(const CallNames& names, const Message& answer) {
+  const auto call = names.find(answer.tool_call_id);
+  std::string_view name = "unknown";
+  if (call != names.end()) {
+    name = call->second;
+  } else if (answer.name && !answer.name->empty()) {
+    name = *answer.name;
+  }
   if (const auto* text = std::get_if<std::string>(&answer.content)) {
     write_tool_response(out_, name, boost::json::string(*text));
   } else if (const auto* parts = std::get_if<std::vector<Part>>(&answer.content)) {

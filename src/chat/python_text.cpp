@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <span>
+#include <tuple>
 
 #include "chat/case_table.h"
 
@@ -256,13 +257,16 @@ const json::value* member(const json::value& value, std::string_view key) {
 std::vector<Entry> dictsort(const json::object& object) {
   struct Keyed {
     std::string folded;
+    std::size_t index;  // keeps equal keys in order
     Entry entry;
   };
   std::vector<Keyed> keyed;
   keyed.reserve(object.size());
   for (const auto& pair : object)
-    keyed.push_back({lower(pair.key()), Entry{pair.key(), &pair.value()}});
-  std::ranges::stable_sort(keyed, {}, &Keyed::folded);  // UTF-8 sorts as its code points do
+    keyed.push_back({lower(pair.key()), keyed.size(), Entry{pair.key(), &pair.value()}});
+  std::ranges::sort(keyed, [](const Keyed& a, const Keyed& b) {
+    return std::tie(a.folded, a.index) < std::tie(b.folded, b.index);  // UTF-8 sorts as code points
+  });
   std::vector<Entry> sorted;
   sorted.reserve(keyed.size());
   for (const Keyed& k : keyed) sorted.push_back(k.entry);
