@@ -1,0 +1,175 @@
+#include "service/service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/thread_annotations.h"
+#include "engine/door.h"
+#include "service/stop_strings.h"
+#include "service/text_stream.h"
+
+namespace g4 {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+Finished::Reason to_reason(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return Finished::Reason::kStop;
+    case FinishReason::kLength:
+      return Finished::Reason::kLength;
+    case FinishReason::kCancelled:
+      return Finished::Reason::kCancelled;
+    case FinishReason::kError:
+      break;
+  }
+  return Finished::Reason::kError;
+}
+
+// One request. Lives in the engine's sink; its text side is touched by the engine thread only.
+class Stream {
+ public:
+  Stream(Engine& engine, const Tokenizer& tokenizer, const GenerateRequest& request,
+         ServiceSink sink)
+      : engine_(engine),
+        text_(tokenizer, request),
+        sink_(std::move(sink)),
+        wants_prompt_(request.prompt_logprobs.has_value()),
+        prompt_tokens_(request.prompt.size()) {}
+
+  void on_event(EngineEvent event) {
+    if (finished_) return;  // a stop string was found; the engine's own end follows
+    std::visit(Overloaded{[this](PromptEvent& e) { on_prompt(std::move(e)); },
+                          [this](TokenEvent& e) { on_token(std::move(e.token)); },
+                          [this](FinishEvent& e) { on_finish(std::move(e)); }},
+               event);
+  }
+
+  // The engine's first events may come before submit() knows the id; a cancellation that was
+  // wanted meanwhile is made up for here.
+  void set_id(RequestId id) {
+    const Lock lock(mutex_);
+    id_ = id;
+    if (cancel_wanted_) engine_.cancel(id);
+  }
+
+ private:
+  void on_prompt(PromptEvent event) {
+    if (wants_prompt_) sink_(PromptScored{std::move(event.logprobs)});
+  }
+
+  void on_token(SampledToken token) {
+    ++output_tokens_;
+    TextDelta delta;
+    delta.text = text_.push(token.id);
+    delta.tokens.push_back(std::move(token));
+    sink_(std::move(delta));
+    if (!text_.stop_string()) return;
+    cancel_in_engine();
+    finish(stopped_by_string());
+  }
+
+  void on_finish(FinishEvent event) {
+    TextDelta rest;
+    rest.text = text_.finish();
+    if (!rest.text.empty()) sink_(std::move(rest));
+    Finished end;
+    if (text_.stop_string() && event.reason != FinishReason::kError) {
+      end = stopped_by_string();
+    } else {
+      end.reason = to_reason(event.reason);
+      end.stop_token = event.stop_token;
+      end.error = std::move(event.error);
+    }
+    output_tokens_ = event.output_tokens;
+    finish(std::move(end));
+  }
+
+  Finished stopped_by_string() const {
+    Finished end;
+    end.reason = Finished::Reason::kStop;
+    end.stop_string = text_.stop_string();
+    return end;
+  }
+
+  void finish(Finished end) {
+    finished_ = true;
+    end.prompt_tokens = prompt_tokens_;
+    end.output_tokens = output_tokens_;
+    sink_(std::move(end));
+    sink_ = nullptr;  // what the caller captured is free now
+  }
+
+  void cancel_in_engine() {
+    const Lock lock(mutex_);
+    cancel_wanted_ = true;
+    if (id_) engine_.cancel(*id_);
+  }
+
+  Engine& engine_;
+  TextStream text_;
+  ServiceSink sink_;
+  const bool wants_prompt_;
+  const std::uint64_t prompt_tokens_;
+  std::uint64_t output_tokens_ = 0;
+  bool finished_ = false;
+
+  Mutex mutex_;
+  std::optional<RequestId> id_ GUARDED_BY(mutex_);
+  bool cancel_wanted_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+struct Service::Impl {
+  Engine& engine;
+  const Tokenizer& tokenizer;
+
+  EngineRequest to_engine(GenerateRequest request) const;
+};
+
+EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
+  EngineRequest out;
+  // A prompt that leaves no room still asks for one token, so that the engine refuses with numbers.
+  out.output_tokens_max = request.output_tokens_max.value_or(
+      std::max<std::uint64_t>(output_tokens_room(engine.limits(), request.prompt.size()), 1));
+  out.output_tokens_min = request.output_tokens_min;
+  out.prompt = std::move(request.prompt);
+  out.sampling = std::move(request.sampling);
+  out.stop_tokens = std::move(request.stop_tokens);
+  if (!request.ignore_eos)
+    out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
+  out.prompt_logprobs = request.prompt_logprobs;
+  return out;
+}
+
+Service::Service(Engine& engine, const Tokenizer& tokenizer)
+    : impl_(std::make_unique<Impl>(Impl{engine, tokenizer})) {}
+Service::~Service() = default;
+
+std::variant<StreamId, Refusal> Service::submit(GenerateRequest request, ServiceSink sink) {
+  if (const Status status = validate_stop_strings(request.stop); !status)
+    return Refusal{Refusal::Kind::kInvalid, status.error().message};
+  // Shared: the engine's sink owns it, and submit() still needs it when the sink may be gone.
+  const auto stream =
+      std::make_shared<Stream>(impl_->engine, impl_->tokenizer, request, std::move(sink));
+  auto result =
+      impl_->engine.submit(impl_->to_engine(std::move(request)),
+                           [stream](EngineEvent event) { stream->on_event(std::move(event)); });
+  if (const auto* id = std::get_if<RequestId>(&result)) stream->set_id(*id);
+  return result;
+}
+
+void Service::cancel(StreamId id) { impl_->engine.cancel(id); }
+void Service::drain() { impl_->engine.drain(); }
+const Tokenizer& Service::tokenizer() const { return impl_->tokenizer; }
+const RunnerLimits& Service::limits() const { return impl_->engine.limits(); }
+EngineStats Service::stats() const { return impl_->engine.stats(); }
+
+}  // namespace g4
