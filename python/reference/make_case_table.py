@@ -39,7 +39,9 @@ def show(name, rows):
 
 
 def main():
-    print("// Written by python/reference/make_case_table.py from Python 3.11 (Unicode 14); ascending.")
+    print(
+        "// Written by python/reference/make_case_table.py from Python 3.11 (Unicode 14); ascending."
+    )
     print("#pragma once\n\n#include <cstdint>\n\nnamespace g4::chat {\n")
     print("// clang-format off")
     print("// Every `stride`-th code point from `first` to `last` maps to itself plus `delta`.")

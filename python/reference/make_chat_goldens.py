@@ -21,21 +21,105 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "chat"
-SPECIALS = ["<|turn>", "<turn|>", '<|"|>', "<|channel>", "<channel|>", "<|think|>", "<|image|>",
-            "<|tool_call>", "<tool_call|>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
-WORDS = ["hi", "Paris", "a b", "été", "日本", "🙂", "x=1", "{}", "it's", '"q"', "\\n", "tail ", " head",
-         "two\nlines", "tab\t", "nbsp\u00a0", "\u3000wide", "Привет", "", "  ", "0", "null", "é"]
-KEYS = ["a", "B", "b", "A", "city", "Zed", "zed", "_x", "1", "é", "É", "я", "Я", "ß", "İ", "Ǆ", "key two",
-        "description", "type", "properties", "required", "nullable", "items", "enum", "", "{", "名"]
+SPECIALS = [
+    "<|turn>",
+    "<turn|>",
+    '<|"|>',
+    "<|channel>",
+    "<channel|>",
+    "<|think|>",
+    "<|image|>",
+    "<|tool_call>",
+    "<tool_call|>",
+    "<bos>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+]
+WORDS = [
+    "hi",
+    "Paris",
+    "a b",
+    "été",
+    "日本",
+    "🙂",
+    "x=1",
+    "{}",
+    "it's",
+    '"q"',
+    "\\n",
+    "tail ",
+    " head",
+    "two\nlines",
+    "tab\t",
+    "nbsp\u00a0",
+    "\u3000wide",
+    "Привет",
+    "",
+    "  ",
+    "0",
+    "null",
+    "é",
+]
+KEYS = [
+    "a",
+    "B",
+    "b",
+    "A",
+    "city",
+    "Zed",
+    "zed",
+    "_x",
+    "1",
+    "é",
+    "É",
+    "я",
+    "Я",
+    "ß",
+    "İ",
+    "Ǆ",
+    "key two",
+    "description",
+    "type",
+    "properties",
+    "required",
+    "nullable",
+    "items",
+    "enum",
+    "",
+    "{",
+    "名",
+]
 PLAIN_KEYS = ["a", "B", "city", "days", "lang", "Unit", "tags", "x1"]
-NUMBERS = [0, 1, -3, 42, 2**53, 2**63 - 1, -(2**63), 2**64 - 1, 0.5, 1.0, -0.0, 1e20, 1e16, 1e15, 123456.75,
-           1e-5, 0.0001, 2.5e-7, -1.5e300, 3.14, 100.0]
+NUMBERS = [
+    0,
+    1,
+    -3,
+    42,
+    2**53,
+    2**63 - 1,
+    -(2**63),
+    2**64 - 1,
+    0.5,
+    1.0,
+    -0.0,
+    1e20,
+    1e16,
+    1e15,
+    123456.75,
+    1e-5,
+    0.0001,
+    2.5e-7,
+    -1.5e300,
+    3.14,
+    100.0,
+]
 TYPES = ["string", "integer", "number", "boolean", "array", "object", "null", "STRING", "Object"]
 
 
 def environment():
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
-                                        extensions=["jinja2.ext.loopcontrols"])
+    env = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
 
     def raise_exception(message):
         raise TemplateError(message)
@@ -93,7 +177,9 @@ class Maker:
         if self.chance(0.9):
             out["type"] = kind
         elif self.chance(0.5):
-            out["type"] = self.pick([["string", "null"], ["object"], None, 3, ["array", 'it\'s', '"']])
+            out["type"] = self.pick(
+                [["string", "null"], ["object"], None, 3, ["array", "it's", '"']]
+            )
         if self.chance(0.6):
             out["description"] = self.text(2)
         if self.chance(0.03):
@@ -103,7 +189,11 @@ class Maker:
         if self.chance(0.15):
             out["nullable"] = self.pick([True, True, False, None, 0, 1.5, "no"])
         if self.chance(0.15):
-            out[self.pick(["format", "default", "minimum", "title", "anyOf", "additionalProperties"])] = self.value(1)
+            out[
+                self.pick(
+                    ["format", "default", "minimum", "title", "anyOf", "additionalProperties"]
+                )
+            ] = self.value(1)
         lowered = kind.lower()
         if lowered == "array" and self.chance(0.9):
             out["items"] = self.items(depth)
@@ -149,31 +239,50 @@ class Maker:
             if self.chance(0.5):
                 parameters["required"] = self.required()
             if self.chance(0.92):
-                parameters["type"] = self.pick(["object", "object", "OBJECT", "Object", ["object"], "", None])
+                parameters["type"] = self.pick(
+                    ["object", "object", "OBJECT", "Object", ["object"], "", None]
+                )
             function["parameters"] = self.shuffled(parameters)
         if self.chance(0.15):
-            function["response"] = self.pick([{}, {"type": "object"}, {"type": "string", "description": "r"},
-                                              {"description": self.text(1), "type": "Object"}])
+            function["response"] = self.pick(
+                [
+                    {},
+                    {"type": "object"},
+                    {"type": "string", "description": "r"},
+                    {"description": self.text(1), "type": "Object"},
+                ]
+            )
         return {"type": "function", "function": function}
 
     # --- messages ----------------------------------------------------------------------------
 
     def parts(self, media):
-        return [{"type": "text", "text": self.text(2)} if self.chance(0.6) else {"type": self.pick(media)}
-                for _ in range(self.random.randint(0, 3))]
+        return [
+            (
+                {"type": "text", "text": self.text(2)}
+                if self.chance(0.6)
+                else {"type": self.pick(media)}
+            )
+            for _ in range(self.random.randint(0, 3))
+        ]
 
     def content(self, media=("image", "image_url", "audio", "input_audio", "video")):
         return self.parts(media) if self.chance(0.25) else self.text()
 
     def call(self, index):
-        call = {"type": "function", "function": {"name": self.pick(["f", "g", "get_weather", "näh"])}}
+        call = {
+            "type": "function",
+            "function": {"name": self.pick(["f", "g", "get_weather", "näh"])},
+        }
         if self.chance(0.9):
             call["id"] = f"c{index}"
         call["function"]["arguments"] = self.mapping()
         if self.chance(0.03):
             call["function"]["arguments"] = None
         if self.chance(0.01):
-            call["function"]["arguments"] = self.pick(["[1]", "{", "3", "no"])  # the template raises
+            call["function"]["arguments"] = self.pick(
+                ["[1]", "{", "3", "no"]
+            )  # the template raises
         return call
 
     def answer(self, calls):
@@ -217,7 +326,9 @@ class Maker:
         message["tool_calls"] = calls
         if self.chance(0.15):
             message["tool_responses"] = [self.response() for _ in range(self.random.randint(0, 2))]
-        answers = [self.answer(calls) for _ in range(self.random.choices([0, 1, 2, 3], [2, 10, 3, 1])[0])]
+        answers = [
+            self.answer(calls) for _ in range(self.random.choices([0, 1, 2, 3], [2, 10, 3, 1])[0])
+        ]
         return [message, *answers]
 
     def response(self):
@@ -229,8 +340,12 @@ class Maker:
     def conversation(self):
         messages = []
         if self.chance(0.3):
-            messages.append({"role": self.pick(["system", "system", "developer"]),
-                             "content": self.parts(["text", "image"]) if self.chance(0.2) else self.text()})
+            messages.append(
+                {
+                    "role": self.pick(["system", "system", "developer"]),
+                    "content": self.parts(["text", "image"]) if self.chance(0.2) else self.text(),
+                }
+            )
             for part in messages[0]["content"] if isinstance(messages[0]["content"], list) else []:
                 if part["type"] == "text":
                     part.setdefault("text", "t")
@@ -238,7 +353,12 @@ class Maker:
             if self.chance(0.9):
                 messages.append({"role": "user", "content": self.content()})
             if self.chance(0.03):
-                messages.append({"role": self.pick(["system", "developer", "tool", "user"]), "content": self.text()})
+                messages.append(
+                    {
+                        "role": self.pick(["system", "developer", "tool", "user"]),
+                        "content": self.text(),
+                    }
+                )
             for _ in range(self.random.choices([0, 1, 2], [6, 3, 2])[0]):
                 messages += self.tool_step()
             if self.chance(0.5):
@@ -269,7 +389,11 @@ class Maker:
             out["preserve"] = True
         last = messages[-1]
         if last["role"] == "assistant" and set(last) == {"role", "content"} and self.chance(0.5):
-            if isinstance(last["content"], str) and last["content"].strip() and not any(s in last["content"] for s in SPECIALS):
+            if (
+                isinstance(last["content"], str)
+                and last["content"].strip()
+                and not any(s in last["content"] for s in SPECIALS)
+            ):
                 out = {**out, "continue": True, "generate": False}
         return out
 
@@ -295,10 +419,14 @@ def cut_after_final(text, final):
 
 def expected(template, messages, tools, options):
     try:
-        text = template.render(messages=for_template(messages), tools=tools or None, bos_token="<bos>",
-                               add_generation_prompt=options["generate"],
-                               enable_thinking=options.get("thinking", False),
-                               preserve_thinking=options.get("preserve", False))
+        text = template.render(
+            messages=for_template(messages),
+            tools=tools or None,
+            bos_token="<bos>",
+            add_generation_prompt=options["generate"],
+            enable_thinking=options.get("thinking", False),
+            preserve_thinking=options.get("preserve", False),
+        )
     except (TemplateError, TypeError, AttributeError):
         return None
     return cut_after_final(text, messages[-1]["content"]) if options.get("continue") else text
@@ -323,7 +451,9 @@ def gemma4_cases(kind, template, seed, count):
         for call in (c for m in messages for c in m.get("tool_calls", [])):
             arguments = call["function"]["arguments"]
             if arguments and isinstance(arguments, dict) and maker.chance(0.5):
-                call["function"]["arguments"] = json.dumps(arguments, ensure_ascii=maker.chance(0.5))
+                call["function"]["arguments"] = json.dumps(
+                    arguments, ensure_ascii=maker.chance(0.5)
+                )
         case = {"k": kind, "m": messages, "o": options, "x": text}
         if tools:
             case["t"] = tools
@@ -338,14 +468,21 @@ def gemma3_cases(template, seed, count):
     for _ in range(count):
         messages = maker.gemma3_conversation()
         options = {"generate": maker.chance(0.7)}
-        yield {"k": "gemma3", "m": messages, "o": options, "x": expected(template, messages, [], options)}
+        yield {
+            "k": "gemma3",
+            "m": messages,
+            "o": options,
+            "x": expected(template, messages, [], options),
+        }
 
 
 def small_template(source):
     """The template of E2B and E4B: the same without the empty thought."""
-    empty = ("        {%- if not enable_thinking -%}\n"
-             "            {{- '<|channel>thought\\n<channel|>' -}}\n"
-             "        {%- endif -%}\n")
+    empty = (
+        "        {%- if not enable_thinking -%}\n"
+        "            {{- '<|channel>thought\\n<channel|>' -}}\n"
+        "        {%- endif -%}\n"
+    )
     assert source.count(empty) == 1
     return source.replace(empty, "")
 
@@ -357,7 +494,10 @@ def main():
     source = (GOLDEN / "gemma4_chat_template.jinja").read_text(encoding="utf-8")
     env = environment()
     write("gemma4.jsonl", list(gemma4_cases("gemma4", env.from_string(source), 4, 2000)))
-    write("gemma4_small.jsonl", list(gemma4_cases("gemma4_small", env.from_string(small_template(source)), 5, 100)))
+    write(
+        "gemma4_small.jsonl",
+        list(gemma4_cases("gemma4_small", env.from_string(small_template(source)), 5, 100)),
+    )
     if arguments.gemma3:
         template = env.from_string(arguments.gemma3.read_text(encoding="utf-8"))
         write("gemma3.jsonl", list(gemma3_cases(template, 3, 500)))
