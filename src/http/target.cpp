@@ -1,0 +1,128 @@
+#include "http/target.h"
+
+namespace g4 {
+namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::vector<std::string_view> pieces(std::string_view text, char separator) {
+  std::vector<std::string_view> all;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    all.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return all;
+    text.remove_prefix(end + 1);
+  }
+}
+
+Result<std::string> decoded_text(std::string_view text, Plus plus) {
+  std::string decoded = G4_TRY(percent_decode(text, plus));
+  if (decoded.find('\0') != std::string::npos) return Error{"the request target holds a NUL"};
+  if (!is_utf8(decoded)) return Error{"the request target is not UTF-8"};
+  return decoded;
+}
+
+Result<std::string_view> origin_form(std::string_view target) {
+  if (target.starts_with('/')) return target;
+  for (std::string_view scheme : {"http://", "https://"}) {
+    if (!iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const std::size_t path = rest.find_first_of("/?");
+    if (path == 0 || rest.empty()) return Error{"the request target names no host"};
+    return path == std::string_view::npos ? std::string_view() : rest.substr(path);
+  }
+  return Error{"the request target must be a path or an http URL"};
+}
+
+Status add_path(std::string_view path, Target& target) {
+  for (std::string_view piece : pieces(path.substr(1), '/')) {
+    Result<std::string> segment = decoded_text(piece, Plus::kStays);
+    if (!segment) return segment.error();
+    if (*segment == "." || *segment == "..") return Error{"the request path holds a dot segment"};
+    target.path += '/' + *segment;
+    target.segments.push_back(std::move(*segment));
+  }
+  return {};
+}
+
+Status add_query(std::string_view query, Target& target) {
+  for (std::string_view piece : pieces(query, '&')) {
+    if (piece.empty()) continue;
+    const std::size_t equals = piece.find('=');
+    const std::string_view raw_value =
+        equals == std::string_view::npos ? std::string_view() : piece.substr(equals + 1);
+    Result<std::string> name = decoded_text(piece.substr(0, equals), Plus::kIsSpace);
+    Result<std::string> value = decoded_text(raw_value, Plus::kIsSpace);
+    if (!name) return name.error();
+    if (!value) return value.error();
+    target.query.push_back({std::move(*name), std::move(*value)});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Target> parse_target(std::string_view target) {
+  if (target == "*") return Target{"*", {"*"}, {}};
+  std::string_view rest = G4_TRY(origin_form(target));
+  if (const std::size_t hash = rest.find('#'); hash != std::string_view::npos)
+    return Error{"the request target holds a fragment"};
+  const std::size_t mark = rest.find('?');
+  std::string_view path = rest.substr(0, mark);
+  if (path.empty()) path = "/";  // http://host and http://host?query
+
+  Target parsed;
+  G4_TRY(add_path(path, parsed));
+  if (mark != std::string_view::npos) G4_TRY(add_query(rest.substr(mark + 1), parsed));
+  return parsed;
+}
+
+Result<std::string> percent_decode(std::string_view text, Plus plus) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && plus == Plus::kIsSpace) {
+      decoded += ' ';
+    } else if (text[i] == '%') {
+      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+      if (high < 0 || low < 0) return Error{"the request target holds a broken percent sign"};
+      decoded += static_cast<char>(high * 16 + low);
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t at) -> unsigned {
+      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+    };
+    const unsigned first = byte(i);
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xc2 ? 0
+                               : first < 0xe0 ? 2
+                               : first < 0xf0 ? 3
+                               : first < 0xf5 ? 4
+                                              : 0;
+    if (length == 0) return false;
+    for (std::size_t k = 1; k < length; ++k)
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    const unsigned second = byte(i + 1);
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
+      return false;  // over-long, surrogate, or above U+10FFFF
+    i += length;
+  }
+  return true;
+}
+
+}  // namespace g4
