@@ -308,6 +308,45 @@ TEST(Checkpoint, APartOfOneNeedsNoSplitKeys) {
   EXPECT_EQ(checkpoint->files().size(), 1u);
 }
 
+const std::string kModels = G4_SOURCE_DIR "/tests/golden/models/";
+
+class ToyCheckpoint : public testing::TestWithParam<const char*> {};
+
+TEST_P(ToyCheckpoint, OpensAndHasFiniteValues) {
+  const auto checkpoint = Checkpoint::open(kModels + GetParam());
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  EXPECT_GT(checkpoint->tensors().size(), 50u);
+  for (const TensorInfo& tensor : checkpoint->tensors()) {
+    const auto values = checkpoint->read_f32(tensor);
+    ASSERT_TRUE(values) << values.error().message;
+    ASSERT_EQ(values->size(), tensor.shape.elements());
+    for (float value : *values) ASSERT_TRUE(std::isfinite(value)) << tensor.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ToyCheckpoint,
+                         testing::Values("gemma4-dense", "gemma4-moe",
+                                         "gemma4-dense/gemma4-dense-q8_0.gguf",
+                                         "gemma4-moe/gemma4-moe-lossless.gguf",
+                                         "gemma4-moe/gemma4-moe-q4_0.gguf"));
+
+// The same weights from two formats are the same numbers.
+TEST(ToyCheckpoints, BothFormatsHoldTheSameWeights) {
+  const auto folder = Checkpoint::open(kModels + "gemma4-moe");
+  const auto gguf = Checkpoint::open(kModels + "gemma4-moe/gemma4-moe-lossless.gguf");
+  ASSERT_TRUE(folder && gguf);
+  const std::pair<const char*, const char*> kNames[] = {
+      {"model.language_model.embed_tokens.weight", "token_embd.weight"},
+      {"model.language_model.layers.0.experts.down_proj", "blk.0.ffn_down_exps.weight"},
+      {"model.language_model.layers.1.self_attn.q_proj.weight", "blk.1.attn_q.weight"}};
+  for (const auto& [one, other] : kNames) {
+    const TensorInfo *a = folder->find(one), *b = gguf->find(other);
+    ASSERT_TRUE(a && b) << one;
+    EXPECT_EQ(a->shape, b->shape) << one;
+    EXPECT_EQ(*folder->read_f32(*a), *gguf->read_f32(*b)) << one;
+  }
+}
+
 class Meta : public testing::Test {
  protected:
   Meta() {
