@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh TARGET CORPUS: fuzzes TARGET for G4_FUZZ_SECONDS (4) seconds from a copy of CORPUS, so that
-# the committed corpus stays as it is. Fails on a crash, a leak, a slow input (5 s) or 2 GB of memory
-# and keeps the input that did it in G4_FUZZ_KEEP (default: the current folder).
+# the committed corpus stays as it is. Fails on a crash, a leak, a slow input (5 s) or 2 GB of
+# memory, and keeps the input that did it in G4_FUZZ_KEEP (default: the current folder).
 set -eu
 if [ $# -ne 2 ] || [ ! -x "$1" ] || [ ! -d "$2" ]; then
   echo "usage: $0 TARGET CORPUS_FOLDER" >&2

@@ -86,7 +86,10 @@ def safetensors_seeds(folder):
     save_file({"ids": torch.ones(2, dtype=torch.int64)}, folder / "integers.safetensors")
     index = {
         "metadata": {"total_size": 16},
-        "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
+        "weight_map": {
+            "a": "model-00001-of-00002.safetensors",
+            "b": "model-00002-of-00002.safetensors",
+        },
     }
     (folder / "index.json").write_text(json.dumps(index))
 

@@ -53,7 +53,10 @@ def main(folder):
     for seed, name in enumerate(["F32", "F16", "BF16", *SCALES]):
         rng = np.random.default_rng(4000 + seed)
         kind = GGMLQuantizationType[name]
-        data = blocks(rng, name, *GGML_QUANT_SIZES[kind]) if name in SCALES else plain_values(rng, name)
+        if name in SCALES:
+            data = blocks(rng, name, *GGML_QUANT_SIZES[kind])
+        else:
+            data = plain_values(rng, name)
         values = quants.dequantize(data, kind).astype("<f4").reshape(-1)
         assert values.size == VALUES and not np.isnan(values).any()
         (folder / f"{name}.bin").write_bytes(data.tobytes() + values.tobytes())

@@ -209,7 +209,10 @@ Result<Checkpoint> Checkpoint::open(const std::string& path) {
   impl->path = path;
   std::error_code ec;
   const fs::file_status status = fs::status(path, ec);
-  if (!fs::exists(status)) return Error{fmt::format("{}: no such file or folder", path)};
+  if (!fs::exists(status)) {
+    const bool absent = !ec || ec == std::errc::no_such_file_or_directory;
+    return Error{fmt::format("{}: {}", path, absent ? "no such file or folder" : ec.message())};
+  }
   if (fs::is_directory(status)) {
     impl->format = Format::kHuggingFace;
     G4_TRY(impl->open_folder(path));

@@ -231,6 +231,7 @@ TEST(Checkpoint, OtherPathsAreRefused) {
   const TempFolder folder;
   EXPECT_THAT(error_of(folder.path() + "/none.gguf"), HasSubstr("no such file or folder"));
   EXPECT_THAT(error_of(""), HasSubstr("no such file or folder"));
+  EXPECT_THAT(error_of(folder.write("file", "") + "/m.gguf"), HasSubstr("Not a directory"));
   EXPECT_THAT(error_of(folder.write("m.bin", "x")),
               HasSubstr("expected a folder with config.json"));
   EXPECT_THAT(error_of(folder.write("m.gguf", "")), HasSubstr("m.gguf: magic"));

@@ -6,7 +6,6 @@
 
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
-#include <memory_resource>
 #include <optional>
 #include <utility>
 
