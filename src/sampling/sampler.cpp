@@ -273,8 +273,10 @@ SampledToken Sampler::sample(std::span<float> logits, std::span<const TokenId> b
   s.apply_bias_and_penalties(logits);
   s.forbid(logits, banned);
   token.id = s.pick(logits, banned);
-  if (s.params.logprobs)
+  if (s.params.logprobs) {
     token.logprob = s.raw_logits[static_cast<std::size_t>(token.id)] - log_total;
+    token.rank = rank_of(s.raw_logits, token.id);
+  }
   s.count(token.id);
   return token;
 }
@@ -289,6 +291,7 @@ SampledToken token_logprob(std::span<const float> logits, TokenId id, std::uint3
   SampledToken token;
   token.id = id;
   token.logprob = comparable(logits[static_cast<std::size_t>(id)]) - log_total;
+  token.rank = rank_of(logits, id);
   std::vector<Candidate> best;
   select_best(logits, n_top, best);
   for (const Candidate& c : best) token.top.push_back({c.id, comparable(c.value) - log_total});

@@ -46,6 +46,7 @@ struct TokenLogprob {
 struct SampledToken {
   TokenId id = 0;
   float logprob = 0;              // of id; set if logprobs were asked
+  std::uint32_t rank = 0;         // of id by logits, 1 is the best; set with logprob
   std::vector<TokenLogprob> top;  // best first
 };
 

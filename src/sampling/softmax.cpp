@@ -84,6 +84,16 @@ float log_sum_exp(std::span<const float> values) {
   return static_cast<float>(static_cast<double>(max) + std::log(sum));
 }
 
+std::uint32_t rank_of(std::span<const float> values, TokenId id) {
+  const auto at = static_cast<std::size_t>(id);
+  std::uint32_t before = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool lower_id = i < at;
+    before += values[i] > values[at] || (lower_id && values[i] == values[at]) ? 1U : 0U;
+  }
+  return before + 1;
+}
+
 double exponentiate(std::span<float> values, float max, float temperature) {
   double sum = 0;
   for (std::size_t begin = 0; begin < values.size(); begin += kBlock) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,9 @@ float log_sum_exp(std::span<const float> values);
 
 // values[i] = exp((values[i] - max) / temperature); returns the sum. Needs max >= every value.
 double exponentiate(std::span<float> values, float max, float temperature);
+
+// How many values are better than values[id], plus 1. NaN counts as -inf.
+std::uint32_t rank_of(std::span<const float> values, TokenId id);
 
 // The best min(k, size) values in order. NaN counts as -inf.
 void select_best(std::span<const float> values, std::size_t k, std::vector<Candidate>& best);

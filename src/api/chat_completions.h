@@ -1,0 +1,57 @@
+// POST /v1/chat/completions: text in, text out, whole or streamed. Bytes in, value out; event in,
+// bytes out. Thinking and tools come with the output parser; until then they are refused by name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/fields.h"
+#include "api/generation.h"
+#include "api/logprobs.h"
+
+namespace g4::api {
+
+struct ChatRequest {
+  GenerateRequest prompt;
+  std::uint32_t n = 1;
+  bool stream = false;
+  bool include_usage = false;
+  bool continuous_usage = false;
+  bool return_token_ids = false;
+  TokenSpelling spelling = TokenSpelling::kText;
+};
+
+// Fails with a sentence if the model has no chat template (a base model).
+Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
+                               const Tokenizer& tokenizer);
+
+class ChatWriter {
+ public:
+  ChatWriter(const ChatRequest& request, const ServedModel& model, const Tokenizer& tokenizer,
+             std::string id, std::int64_t created);
+
+  std::string whole(std::span<const Choice> choices);
+  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event);
+  std::vector<std::string> last_chunks();
+
+ private:
+  struct State {
+    bool begun = false;
+    std::uint64_t output_tokens = 0;
+  };
+  boost::json::object head(std::string_view object) const;
+  boost::json::object usage_of_all() const;
+  std::string chunk(std::size_t choice, boost::json::object delta, boost::json::object extra);
+  bool wants_logprobs() const { return request_.prompt.sampling.logprobs.has_value(); }
+
+  const ChatRequest& request_;
+  const ServedModel& model_;
+  const Tokenizer& tokenizer_;
+  std::string id_;
+  std::int64_t created_;
+  std::vector<State> states_;  // by choice
+};
+
+}  // namespace g4::api

@@ -1,0 +1,272 @@
+#include "api/completions.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+
+namespace g4::api {
+namespace json = boost::json;
+namespace {
+
+constexpr std::size_t kPromptsMax = 1024;
+constexpr std::int64_t kChoicesMax = 128;
+constexpr std::uint64_t kOutputTokensDefault = 16;  // OpenAI's
+
+// One prompt: a string, or token ids.
+void add_prompt(const json::value& value, bool add_bos, Fields& fields, const Tokenizer& tokenizer,
+                CompletionRequest& request) {
+  GenerateRequest prompt;
+  if (value.is_string()) {
+    request.prompt_texts.emplace_back(value.get_string());
+    prompt.prompt = tokenizer.encode(request.prompt_texts.back(), Tokenizer::Special::kParse);
+    if (add_bos) ensure_bos(prompt.prompt, tokenizer);
+  } else {
+    for (const json::value& item : value.get_array()) {
+      boost::system::error_code bad;
+      const auto id = item.to_number<std::int64_t>(bad);
+      if (bad || id < 0 || id >= static_cast<std::int64_t>(tokenizer.size()))
+        return fields.fail("prompt", fmt::format("\"prompt\" should hold token ids from 0 to {}",
+                                                 tokenizer.size() - 1));
+      prompt.prompt.push_back(static_cast<TokenId>(id));
+    }
+    request.prompt_texts.push_back(tokenizer.decode(prompt.prompt, false));
+  }
+  if (prompt.prompt.empty()) fields.fail("prompt", "\"prompt\" is empty");
+  request.prompts.push_back(std::move(prompt));
+}
+
+void read_prompts(Fields& fields, const Tokenizer& tokenizer, CompletionRequest& request) {
+  const bool add_bos = fields.boolean("add_special_tokens", true);
+  const json::value* value = fields.find("prompt");
+  if (!value) return fields.fail("prompt", "\"prompt\" is required");
+  const auto wrong = [&] {
+    fields.fail("prompt",
+                "\"prompt\" should be a string, a list of strings, a list of token ids, or a list "
+                "of such lists");
+  };
+  if (value->is_string()) return add_prompt(*value, add_bos, fields, tokenizer, request);
+  if (!value->is_array() || value->get_array().empty()) return wrong();
+  const json::array& list = value->get_array();
+  if (list.front().is_number()) return add_prompt(*value, add_bos, fields, tokenizer, request);
+  if (list.size() > kPromptsMax)
+    return fields.fail("prompt", fmt::format("\"prompt\" holds {} prompts, expected at most {}",
+                                             list.size(), kPromptsMax));
+  for (const json::value& item : list) {
+    if (!item.is_string() && !item.is_array()) return wrong();
+    add_prompt(item, add_bos, fields, tokenizer, request);
+  }
+}
+
+// Everything but the prompts themselves, the same for each.
+void apply_to_prompts(Fields& fields, const GenerateRequest& shared, CompletionRequest& request) {
+  const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
+  for (GenerateRequest& prompt : request.prompts) {
+    std::vector<TokenId> ids = std::move(prompt.prompt);
+    prompt = shared;
+    prompt.prompt = std::move(ids);
+    truncate_prompt(prompt.prompt, keep);
+  }
+}
+
+}  // namespace
+
+Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedModel& model,
+                                           const Tokenizer& tokenizer) {
+  auto parsed = parse_object(body);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  const json::object& object = std::get<json::object>(parsed);
+  if (auto error = check_model(object, model)) return *error;
+
+  Fields fields(object);
+  CompletionRequest request;
+  GenerateRequest shared;
+  read_generation(fields, model, tokenizer, shared);
+  shared.output_tokens_max = kOutputTokensDefault;
+  if (const auto most = fields.integer("max_tokens", 0, INT64_MAX))
+    shared.output_tokens_max = static_cast<std::uint64_t>(*most);
+  if (const auto top = fields.integer("logprobs", 0, 100))
+    shared.sampling.logprobs = static_cast<std::uint32_t>(*top);
+  request.echo = fields.boolean("echo", false);
+  if (request.echo && shared.sampling.logprobs && !shared.prompt_logprobs)
+    shared.prompt_logprobs = shared.sampling.logprobs;
+  if (*shared.output_tokens_max == 0 && !request.echo && !shared.prompt_logprobs)
+    fields.fail("max_tokens", "\"max_tokens\" is 0, which only makes sense with \"echo\"");
+
+  read_prompts(fields, tokenizer, request);
+  apply_to_prompts(fields, shared, request);
+
+  request.n = static_cast<std::uint32_t>(fields.integer("n", 1, kChoicesMax).value_or(1));
+  if (fields.integer("best_of", 1, kChoicesMax).value_or(request.n) != request.n)
+    fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
+  fields.refuse({"suffix"}, "this model does not fill in the middle");
+  request.stream = fields.boolean("stream", false);
+  if (const json::value* options = fields.find("stream_options"); options && options->is_object()) {
+    Fields inner(options->get_object(), "stream_options.");
+    request.include_usage = inner.boolean("include_usage", false);
+    request.continuous_usage = inner.boolean("continuous_usage_stats", false);
+    if (inner.error()) return *inner.error();
+  }
+  request.return_token_ids = fields.boolean("return_token_ids", false);
+  if (fields.boolean("return_tokens_as_token_ids", false)) request.spelling = TokenSpelling::kId;
+  if (fields.error()) return *fields.error();
+  return request;
+}
+
+CompletionWriter::CompletionWriter(const CompletionRequest& request, const ServedModel& model,
+                                   const Tokenizer& tokenizer, std::string id, std::int64_t created)
+    : request_(request),
+      model_(model),
+      tokenizer_(tokenizer),
+      id_(std::move(id)),
+      created_(created),
+      states_(request.choices()) {}
+
+const GenerateRequest& CompletionWriter::prompt_of(std::size_t choice) const {
+  return request_.prompts[choice / request_.n];
+}
+
+bool CompletionWriter::wants_logprobs() const {
+  return request_.prompts.front().sampling.logprobs.has_value();
+}
+
+json::object CompletionWriter::head() const {
+  json::object object;
+  object["id"] = id_;
+  object["object"] = "text_completion";
+  object["created"] = created_;
+  object["model"] = model_.id;
+  return object;
+}
+
+json::object CompletionWriter::choice_object(std::size_t choice, std::string text) const {
+  json::object object;
+  object["index"] = choice;
+  object["text"] = std::move(text);
+  object["logprobs"] = nullptr;
+  object["finish_reason"] = nullptr;
+  object["stop_reason"] = nullptr;
+  return object;
+}
+
+void CompletionWriter::echo_prompt(std::size_t choice, std::string& text,
+                                   CompletionLogprobs& logprobs) const {
+  text += request_.prompt_texts[choice / request_.n];
+  const std::vector<TokenId>& prompt = prompt_of(choice).prompt;
+  logprobs.add_unscored(prompt.front());
+  for (const SampledToken& token : states_[choice].prompt_logprobs) logprobs.add(token);
+}
+
+std::string CompletionWriter::whole(std::span<const Choice> choices) {
+  assert(choices.size() == states_.size());
+  json::array list;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const Choice& choice = choices[i];
+    states_[i].prompt_logprobs = choice.prompt_logprobs;
+    states_[i].output_tokens = choice.finished->output_tokens;
+    std::string text;
+    CompletionLogprobs logprobs(tokenizer_, request_.spelling, 0);
+    if (request_.echo) echo_prompt(i, text, logprobs);
+    text += choice.text;
+    for (const SampledToken& token : choice.tokens) logprobs.add(token);
+
+    json::object object = choice_object(i, std::move(text));
+    if (wants_logprobs()) object["logprobs"] = logprobs.take();
+    object["finish_reason"] = finish_reason(*choice.finished);
+    object["stop_reason"] = stop_reason(*choice.finished);
+    if (prompt_of(i).prompt_logprobs)
+      object["prompt_logprobs"] = prompt_logprobs(choice.prompt_logprobs, tokenizer_);
+    if (request_.return_token_ids) {
+      json::array ids;
+      for (const SampledToken& token : choice.tokens) ids.emplace_back(token.id);
+      object["token_ids"] = std::move(ids);
+      object["prompt_token_ids"] =
+          json::array(prompt_of(i).prompt.begin(), prompt_of(i).prompt.end());
+    }
+    list.emplace_back(std::move(object));
+  }
+  json::object body = head();
+  body["choices"] = std::move(list);
+  body["usage"] = usage_of_all();
+  return to_json(body);
+}
+
+json::object CompletionWriter::usage_of_all() const {
+  std::uint64_t prompt = 0, output = 0;
+  for (const GenerateRequest& request : request_.prompts) prompt += request.prompt.size();
+  for (const State& state : states_) output += state.output_tokens;
+  return usage(prompt, output);
+}
+
+std::string CompletionWriter::chunk(json::object choice) const {
+  json::object body = head();
+  body["choices"] = json::array{std::move(choice)};
+  if (request_.continuous_usage)
+    body["usage"] = usage_of_all();
+  else if (request_.include_usage)
+    body["usage"] = nullptr;
+  return to_json(body);
+}
+
+// Echoed prompt, prompt logprobs and prompt ids go out before the first token.
+std::vector<std::string> CompletionWriter::first_chunk(std::size_t choice) {
+  State& state = states_[choice];
+  if (std::exchange(state.begun, true)) return {};
+  const bool scores = prompt_of(choice).prompt_logprobs.has_value();
+  if (!request_.echo && !scores && !request_.return_token_ids) return {};
+  std::string text;
+  CompletionLogprobs logprobs(tokenizer_, request_.spelling, 0);
+  if (request_.echo) echo_prompt(choice, text, logprobs);
+  state.text_offset = logprobs.text_offset();
+  json::object object = choice_object(choice, std::move(text));
+  if (request_.echo && wants_logprobs()) object["logprobs"] = logprobs.take();
+  if (scores) object["prompt_logprobs"] = prompt_logprobs(state.prompt_logprobs, tokenizer_);
+  if (request_.return_token_ids) {
+    object["prompt_token_ids"] =
+        json::array(prompt_of(choice).prompt.begin(), prompt_of(choice).prompt.end());
+    object["token_ids"] = json::array();
+  }
+  return {chunk(std::move(object))};
+}
+
+std::vector<std::string> CompletionWriter::chunks(std::size_t choice, const ServiceEvent& event) {
+  State& state = states_[choice];
+  if (const auto* scored = std::get_if<PromptScored>(&event)) {
+    state.prompt_logprobs = scored->logprobs;
+    return first_chunk(choice);
+  }
+  std::vector<std::string> list = first_chunk(choice);
+  if (const auto* delta = std::get_if<TextDelta>(&event)) {
+    state.output_tokens += delta->tokens.size();
+    const bool silent = delta->text.empty() && !wants_logprobs() && !request_.return_token_ids;
+    if (silent) return list;
+    json::object object = choice_object(choice, delta->text);
+    CompletionLogprobs logprobs(tokenizer_, request_.spelling, state.text_offset);
+    for (const SampledToken& token : delta->tokens) logprobs.add(token);
+    state.text_offset = logprobs.text_offset();
+    if (wants_logprobs()) object["logprobs"] = logprobs.take();
+    if (request_.return_token_ids) {
+      json::array ids;
+      for (const SampledToken& token : delta->tokens) ids.emplace_back(token.id);
+      object["token_ids"] = std::move(ids);
+    }
+    list.push_back(chunk(std::move(object)));
+    return list;
+  }
+  const auto& finished = std::get<Finished>(event);
+  state.output_tokens = finished.output_tokens;
+  json::object object = choice_object(choice, "");
+  object["finish_reason"] = finish_reason(finished);
+  object["stop_reason"] = stop_reason(finished);
+  list.push_back(chunk(std::move(object)));
+  return list;
+}
+
+std::vector<std::string> CompletionWriter::last_chunks() {
+  if (!request_.include_usage) return {};
+  json::object body = head();
+  body["choices"] = json::array();
+  body["usage"] = usage_of_all();
+  return {to_json(body)};
+}
+
+}  // namespace g4::api

@@ -1,0 +1,71 @@
+// POST /v1/completions: OpenAI's legacy text completion with vLLM's extras. Bytes in, value out;
+// event in, bytes out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/fields.h"
+#include "api/generation.h"
+#include "api/logprobs.h"
+
+namespace g4::api {
+
+struct CompletionRequest {
+  std::vector<GenerateRequest> prompts;   // one for each prompt, not yet for each choice
+  std::vector<std::string> prompt_texts;  // what `echo` gives back
+  std::uint32_t n = 1;                    // choices of each prompt
+  bool echo = false;
+  bool stream = false;
+  bool include_usage = false;     // a last chunk with usage
+  bool continuous_usage = false;  // usage in every chunk
+  bool return_token_ids = false;
+  TokenSpelling spelling = TokenSpelling::kText;
+  std::size_t choices() const { return prompts.size() * n; }
+};
+
+// A prompt is raw text: special tokens in it are parsed, and <bos> is put first once.
+Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedModel& model,
+                                           const Tokenizer& tokenizer);
+
+// Writes one answer, whole or chunk by chunk from the same events. Choice i belongs to prompt i /
+// n.
+class CompletionWriter {
+ public:
+  CompletionWriter(const CompletionRequest& request, const ServedModel& model,
+                   const Tokenizer& tokenizer, std::string id, std::int64_t created);
+
+  std::string whole(std::span<const Choice> choices);
+
+  // The JSON of the chunks that this event of choice i calls for; often one, sometimes none.
+  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event);
+  // After the last choice: the chunk with usage, if asked for.
+  std::vector<std::string> last_chunks();
+
+ private:
+  struct State {
+    bool begun = false;
+    std::uint64_t text_offset = 0;
+    std::uint64_t output_tokens = 0;
+    std::vector<SampledToken> prompt_logprobs;
+  };
+  boost::json::object head() const;
+  boost::json::object usage_of_all() const;
+  boost::json::object choice_object(std::size_t choice, std::string text) const;
+  const GenerateRequest& prompt_of(std::size_t choice) const;
+  bool wants_logprobs() const;
+  void echo_prompt(std::size_t choice, std::string& text, CompletionLogprobs& logprobs) const;
+  std::vector<std::string> first_chunk(std::size_t choice);
+  std::string chunk(boost::json::object choice) const;
+
+  const CompletionRequest& request_;
+  const ServedModel& model_;
+  const Tokenizer& tokenizer_;
+  std::string id_;
+  std::int64_t created_;
+  std::vector<State> states_;  // by choice
+};
+
+}  // namespace g4::api

@@ -1,0 +1,138 @@
+#include "api/generation.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace g4::api {
+namespace json = boost::json;
+namespace {
+
+constexpr std::size_t kStopStringsMax = 64;
+constexpr std::int64_t kTopLogprobsMax = 100;
+
+void read_logit_bias(Fields& fields, std::int64_t vocab, SamplingParams& sampling) {
+  const json::value* value = fields.find("logit_bias");
+  if (!value) return;
+  if (!value->is_object())
+    return fields.fail("logit_bias", "\"logit_bias\" should be an object of token ids and numbers");
+  for (const auto& [key, bias] : value->get_object()) {
+    std::int64_t id = -1;
+    const std::string_view text = key;
+    const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), id);
+    boost::system::error_code wrong;
+    const auto number = bias.to_number<double>(wrong);
+    if (bad != std::errc() || end != text.data() + text.size() || id < 0 || id >= vocab || wrong ||
+        !(number >= -100 && number <= 100))
+      return fields.fail("logit_bias",
+                         fmt::format("\"logit_bias\": entry \"{}\" should be a token id below {} "
+                                     "with a number from -100 to 100",
+                                     text, vocab));
+    sampling.logit_bias.emplace_back(static_cast<TokenId>(id), static_cast<float>(number));
+  }
+}
+
+template <class T>
+void set(T& target, const std::optional<double>& value) {
+  if (value) target = static_cast<T>(*value);
+}
+
+}  // namespace
+
+void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
+                     GenerateRequest& request) {
+  const auto vocab = static_cast<std::int64_t>(tokenizer.size());
+  SamplingParams& sampling = request.sampling;
+  sampling = model.defaults;
+  set(sampling.temperature, fields.number("temperature", 0, 2));
+  set(sampling.top_p, fields.number("top_p", 0, 1));
+  set(sampling.min_p, fields.number("min_p", 0, 1));
+  set(sampling.repetition_penalty, fields.number("repetition_penalty", 0.01, 10));
+  set(sampling.presence_penalty, fields.number("presence_penalty", -2, 2));
+  set(sampling.frequency_penalty, fields.number("frequency_penalty", -2, 2));
+  if (sampling.top_p == 0) sampling.top_p = 1e-6F;  // OpenAI takes 0: the best token only
+  if (const auto top_k = fields.integer("top_k", -1, vocab))
+    sampling.top_k = *top_k < 0 ? 0 : static_cast<std::uint32_t>(*top_k);
+  if (const auto seed = fields.integer("seed", INT64_MIN, INT64_MAX))
+    sampling.seed = static_cast<std::uint64_t>(*seed);
+  read_logit_bias(fields, vocab, sampling);
+  if (const auto allowed = fields.integers("allowed_token_ids", 0, vocab - 1))
+    sampling.allowed_tokens.emplace(allowed->begin(), allowed->end());
+
+  request.stop = fields.strings("stop", kStopStringsMax);
+  for (const std::string& stop : request.stop)
+    if (stop.empty()) fields.fail("stop", "\"stop\" holds an empty string");
+  if (const auto ids = fields.integers("stop_token_ids", 0, vocab - 1))
+    request.stop_tokens.assign(ids->begin(), ids->end());
+  request.include_stop_string = fields.boolean("include_stop_str_in_output", false);
+  request.ignore_eos = fields.boolean("ignore_eos", false);
+  request.skip_special_tokens = fields.boolean("skip_special_tokens", true);
+  if (const auto least = fields.integer("min_tokens", 0, INT64_MAX))
+    request.output_tokens_min = static_cast<std::uint64_t>(*least);
+  if (const auto top = fields.integer("prompt_logprobs", 0, kTopLogprobsMax))
+    request.prompt_logprobs = static_cast<std::uint32_t>(*top);
+
+  fields.refuse(
+      {"structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"},
+      "constrained output is not part of this server yet");
+  fields.refuse({"bad_words", "use_beam_search", "logprob_token_ids"},
+                "this server does not compute it");
+}
+
+std::optional<ApiError> check_model(const json::object& body, const ServedModel& model) {
+  const json::value* name = body.if_contains("model");
+  if (!name || name->is_null()) return std::nullopt;
+  if (!name->is_string()) return invalid("model", "\"model\" should be a string");
+  if (name->get_string() == model.id) return std::nullopt;
+  return ApiError{404,
+                  fmt::format("the model \"{}\" is not served here; this server has \"{}\"",
+                              std::string_view(name->get_string()), model.id),
+                  "model", "model_not_found"};
+}
+
+void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer) {
+  const auto bos = tokenizer.bos();
+  if (bos && (prompt.empty() || prompt.front() != *bos)) prompt.insert(prompt.begin(), *bos);
+}
+
+void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count) {
+  if (!count || static_cast<std::size_t>(*count) >= prompt.size()) return;
+  prompt.erase(prompt.begin(), prompt.end() - *count);
+}
+
+GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice) {
+  GenerateRequest copy = request;
+  if (copy.sampling.seed) *copy.sampling.seed += choice;
+  return copy;
+}
+
+void Choice::add(const ServiceEvent& event) {
+  if (const auto* scored = std::get_if<PromptScored>(&event)) {
+    prompt_logprobs = scored->logprobs;
+  } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
+    text += delta->text;
+    tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
+  } else {
+    finished = std::get<Finished>(event);
+  }
+}
+
+std::string_view finish_reason(const Finished& finished) {
+  return finished.reason == Finished::Reason::kLength ? "length" : "stop";
+}
+
+json::value stop_reason(const Finished& finished) {
+  if (finished.stop_string) return json::value(*finished.stop_string);
+  if (finished.stop_token) return json::value(*finished.stop_token);
+  return nullptr;
+}
+
+json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens) {
+  json::object object;
+  object["prompt_tokens"] = prompt_tokens;
+  object["completion_tokens"] = output_tokens;
+  object["total_tokens"] = prompt_tokens + output_tokens;
+  return object;
+}
+
+}  // namespace g4::api

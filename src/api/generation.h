@@ -1,0 +1,54 @@
+// What the text dialects share: the served model, sampling fields, and a choice put together from
+// service events.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/fields.h"
+#include "chat/render.h"
+#include "service/service.h"
+#include "text/tokenizer.h"
+
+namespace g4::api {
+
+struct ServedModel {
+  std::string id;
+  std::int64_t created = 0;  // seconds since the epoch
+  std::uint64_t context_tokens_max = 0;
+  SamplingParams defaults;
+  chat::TemplateKind chat_template = chat::TemplateKind::kNone;
+};
+
+// Fields of OpenAI and vLLM that mean the same in every dialect. `n` and max tokens are the
+// caller's.
+void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
+                     GenerateRequest& request);
+// 404 if the request names another model than the one served; an absent name is taken as ours.
+std::optional<ApiError> check_model(const boost::json::object& body, const ServedModel& model);
+
+// "<bos>" is put first, exactly once.
+void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer);
+// vLLM's truncate_prompt_tokens: keeps the last `count` tokens.
+void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count);
+
+// The same seed would give n equal choices: choice i of n draws with seed + i.
+GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice);
+
+// One answer as it comes in.
+struct Choice {
+  std::vector<SampledToken> prompt_logprobs;
+  std::string text;
+  std::vector<SampledToken> tokens;
+  std::optional<Finished> finished;
+  void add(const ServiceEvent& event);
+};
+
+std::string_view finish_reason(const Finished& finished);  // "stop", "length"
+boost::json::value stop_reason(const Finished& finished);  // string, token id or null
+boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);
+
+}  // namespace g4::api

@@ -1,0 +1,154 @@
+#include "api/tokenization.h"
+
+#include <fmt/format.h>
+
+#include "api/chat_completions.h"
+#include "api/logprobs.h"
+#include "chat/messages_json.h"
+
+namespace g4::api {
+namespace json = boost::json;
+namespace {
+
+// Ids of a conversation as a chat request would render it.
+Parsed<std::vector<TokenId>> tokens_of_messages(Fields& fields, const ServedModel& model,
+                                                const Tokenizer& tokenizer) {
+  const auto messages = chat::messages_from_json(*fields.find("messages"), "messages");
+  if (!messages) return invalid("messages", messages.error().message);
+  std::vector<chat::Tool> tools;
+  if (const json::value* given = fields.find("tools")) {
+    auto read = chat::tools_from_json(*given, "tools");
+    if (!read) return invalid("tools", read.error().message);
+    tools = std::move(*read);
+  }
+  chat::ChatOptions options;
+  options.add_generation_prompt = fields.boolean("add_generation_prompt", true);
+  if (const json::value* extra = fields.find("chat_template_kwargs"); extra && extra->is_object())
+    options.thinking = Fields(extra->get_object()).boolean("enable_thinking", false);
+  const auto rendered = chat::render(model.chat_template, *messages, tools, options);
+  if (!rendered) return invalid("messages", rendered.error().message);
+  return chat::to_tokens(*rendered, tokenizer);
+}
+
+std::string llama_tokens(Fields& fields, const Tokenizer& tokenizer) {
+  const std::string content = fields.string("content").value_or("");
+  const auto special = fields.boolean("parse_special", true) ? Tokenizer::Special::kParse
+                                                             : Tokenizer::Special::kText;
+  std::vector<TokenId> ids = tokenizer.encode(content, special);
+  if (fields.boolean("add_special", false)) ensure_bos(ids, tokenizer);
+  const bool pieces = fields.boolean("with_pieces", false);
+  json::array tokens;
+  for (TokenId id : ids) {
+    if (pieces)
+      tokens.emplace_back(
+          json::object{{"id", id}, {"piece", token_text(id, tokenizer, TokenSpelling::kText)}});
+    else
+      tokens.emplace_back(id);
+  }
+  return to_json(json::object{{"tokens", std::move(tokens)}});
+}
+
+}  // namespace
+
+Parsed<std::string> tokenize(std::string_view body, const ServedModel& model,
+                             const Tokenizer& tokenizer) {
+  auto parsed = parse_object(body);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  const json::object& object = std::get<json::object>(parsed);
+  if (auto error = check_model(object, model)) return *error;
+  Fields fields(object);
+  if (fields.find("content")) {
+    std::string answer = llama_tokens(fields, tokenizer);
+    if (fields.error()) return *fields.error();
+    return answer;
+  }
+
+  std::vector<TokenId> ids;
+  if (fields.find("messages")) {
+    auto rendered = tokens_of_messages(fields, model, tokenizer);
+    if (auto* error = std::get_if<ApiError>(&rendered)) return *error;
+    ids = std::move(std::get<std::vector<TokenId>>(rendered));
+  } else {
+    const auto prompt = fields.string("prompt");
+    if (!prompt) fields.fail("prompt", "\"prompt\", \"messages\" or \"content\" is required");
+    ids = tokenizer.encode(prompt.value_or(""), Tokenizer::Special::kParse);
+    if (fields.boolean("add_special_tokens", true)) ensure_bos(ids, tokenizer);
+  }
+  const bool strings = fields.boolean("return_token_strs", false);
+  if (fields.error()) return *fields.error();
+  json::object answer;
+  answer["count"] = ids.size();
+  answer["max_model_len"] = model.context_tokens_max;
+  answer["tokens"] = json::array(ids.begin(), ids.end());
+  if (strings) {
+    json::array texts;
+    for (TokenId id : ids) texts.emplace_back(token_text(id, tokenizer, TokenSpelling::kText));
+    answer["token_strs"] = std::move(texts);
+  }
+  return to_json(answer);
+}
+
+Parsed<std::string> detokenize(std::string_view body, const ServedModel& model,
+                               const Tokenizer& tokenizer) {
+  auto parsed = parse_object(body);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  const json::object& object = std::get<json::object>(parsed);
+  if (auto error = check_model(object, model)) return *error;
+  Fields fields(object);
+  const auto ids = fields.integers("tokens", 0, static_cast<std::int64_t>(tokenizer.size()) - 1);
+  if (!ids) fields.fail("tokens", "\"tokens\" is required: a list of token ids");
+  if (fields.error()) return *fields.error();
+  const std::vector<TokenId> tokens(ids->begin(), ids->end());
+  StreamingDetokenizer whole;
+  std::string text = whole.push(tokenizer.decode(tokens, false));
+  text += whole.finish();
+  return to_json(json::object{{"prompt", text}, {"content", text}});
+}
+
+std::string tokenizer_info(const Tokenizer& tokenizer) {
+  const auto spelling = [&](std::optional<TokenId> id) {
+    return id ? json::value(tokenizer.bytes(*id)) : json::value(nullptr);
+  };
+  json::object info;
+  info["tokenizer_class"] = "GemmaTokenizerFast";
+  info["bos_token"] = spelling(tokenizer.bos());
+  info["eos_token"] = spelling(tokenizer.eos());
+  info["pad_token"] = spelling(tokenizer.pad());
+  info["unk_token"] = spelling(tokenizer.unk());
+  info["chat_template"] = tokenizer.chat_template().empty()
+                              ? json::value(nullptr)
+                              : json::value(tokenizer.chat_template());
+  return to_json(info);
+}
+
+namespace {
+
+json::object model_object(const ServedModel& model) {
+  json::object object;
+  object["id"] = model.id;
+  object["object"] = "model";
+  object["created"] = model.created;
+  object["owned_by"] = "gemma4";
+  object["root"] = model.id;
+  object["parent"] = nullptr;
+  object["max_model_len"] = model.context_tokens_max;
+  return object;
+}
+
+}  // namespace
+
+std::string model_list(const ServedModel& model) {
+  json::object body;
+  body["object"] = "list";
+  body["data"] = json::array{model_object(model)};
+  return to_json(body);
+}
+
+Parsed<std::string> model_by_id(std::string_view id, const ServedModel& model) {
+  if (id == model.id) return to_json(model_object(model));
+  return ApiError{
+      404, fmt::format("the model \"{}\" is not served here; this server has \"{}\"", id, model.id),
+      "model", "model_not_found"};
+}
+
+}  // namespace g4::api

@@ -1,0 +1,24 @@
+// /tokenize, /detokenize, /tokenizer_info and /v1/models: vLLM's and llama-server's shapes in one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/fields.h"
+#include "api/generation.h"
+
+namespace g4::api {
+
+// {prompt} or {messages} (vLLM): {count, max_model_len, tokens, token_strs?}; {content}
+// (llama-server): {tokens} of ids, or of {id, piece} with with_pieces.
+Parsed<std::string> tokenize(std::string_view body, const ServedModel& model,
+                             const Tokenizer& tokenizer);
+// {tokens}: {prompt, content}, the same text for both readers.
+Parsed<std::string> detokenize(std::string_view body, const ServedModel& model,
+                               const Tokenizer& tokenizer);
+std::string tokenizer_info(const Tokenizer& tokenizer);
+
+std::string model_list(const ServedModel& model);
+Parsed<std::string> model_by_id(std::string_view id, const ServedModel& model);
+
+}  // namespace g4::api
