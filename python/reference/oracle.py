@@ -27,6 +27,9 @@ class Oracle:
 
     def __init__(self, model: nn.Module):
         self.model = model.eval().to(torch.float32)
+        self.model.set_attn_implementation("eager")
+        if getattr(model.config.get_text_config(), "enable_moe_block", False):
+            self.model.set_experts_implementation("eager")
         self.text = _text_model(model)
         self.text.embed_tokens = Bf16ScaledEmbedding(self.text.embed_tokens.weight.detach())
         self.seen: dict[str, torch.Tensor] = {}
@@ -68,14 +71,20 @@ class Oracle:
                 gaps.append(float((ranked[:, chosen - 1] - ranked[:, chosen]).min()))
         return min(gaps)
 
-    def greedy(self, prompt: list[int], count: int) -> tuple[list[int], list[float], float]:
-        """Continuation without any cache: ids, the lead of each winner, the worst router gap."""
+    def greedy(self, prompt: list[int], count: int, give_up_gap: float = 0.0
+               ) -> tuple[list[int], list[float], float]:
+        """Continuation without any cache: ids, the lead of each winner, the worst router gap.
+
+        Ends early at a lead below give_up_gap: that path is of no use.
+        """
         ids, gaps, router = list(prompt), [], 1.0
         for _ in range(count):
             top = self.logits(ids)[-1].topk(2)
             gaps.append(float(top.values[0] - top.values[1]))
             router = min(router, self.router_gap())
             ids.append(int(top.indices[0]))
+            if gaps[-1] < give_up_gap:
+                break
         return ids[len(prompt):], gaps, router
 
 

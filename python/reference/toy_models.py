@@ -83,6 +83,8 @@ def _random(name: str, shape: torch.Size, plus_one: bool, generator) -> torch.Te
         return uniform(0.3, 1.1) - shift + (0.3 if plus_one else 0.0)
     if name.endswith("model.norm.weight") or name.endswith("language_model.norm.weight"):
         return uniform(2.0, 6.0) - shift
+    if plus_one and "post_" in name:  # else the embedding wins and greedy repeats one token
+        return uniform(1.2, 3.4) - shift
     if "norm" in name:
         return uniform(0.4, 1.7) - shift
     deviation = 0.1 if "embed_tokens" in name else 0.2 if "router" in name else shape[-1] ** -0.5
