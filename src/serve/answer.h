@@ -1,0 +1,36 @@
+// answer(): one generation request from its parsed form to the last byte of its answer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "api/api_error.h"
+#include "api/generation.h"
+#include "base/thread_annotations.h"
+#include "http/exchange.h"
+#include "http/sse.h"
+#include "service/service.h"
+
+namespace g4 {
+
+// What a dialect's writer must offer: whole answers and chunks from the same events.
+class AnswerWriter {
+ public:
+  virtual ~AnswerWriter() = default;
+  virtual std::string whole(std::span<const api::Choice> choices) = 0;
+  virtual std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) = 0;
+  virtual std::vector<std::string> last_chunks() = 0;
+};
+
+enum class Delivery : std::uint8_t { kWhole, kStream };
+
+void respond_error(Exchange& exchange, const api::ApiError& error);
+
+// Submits one generation for each choice. If one is refused none runs, and the client is told why.
+void answer(Service& service, ExchangePtr exchange, std::vector<GenerateRequest> choices,
+            std::unique_ptr<AnswerWriter> writer, Delivery delivery);
+
+}  // namespace g4

@@ -1,0 +1,157 @@
+#include "serve/text_server.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <ctime>
+
+#include "api/chat_completions.h"
+#include "api/completions.h"
+#include "api/tokenization.h"
+#include "http/auth.h"
+#include "serve/answer.h"
+
+namespace g4 {
+namespace {
+
+// Owns the parsed request that the dialect's writer refers to.
+template <class Request, class Writer>
+class DialectWriter final : public AnswerWriter {
+ public:
+  DialectWriter(Request request, const api::ServedModel& model, const Tokenizer& tokenizer,
+                std::string id)
+      : request_(std::move(request)),
+        writer_(request_, model, tokenizer, std::move(id), std::time(nullptr)) {}
+  std::string whole(std::span<const api::Choice> choices) override {
+    return writer_.whole(choices);
+  }
+  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) override {
+    return writer_.chunks(choice, event);
+  }
+  std::vector<std::string> last_chunks() override { return writer_.last_chunks(); }
+
+ private:
+  const Request request_;
+  Writer writer_;
+};
+
+void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) {
+  if (const auto* error = std::get_if<api::ApiError>(&parsed))
+    return respond_error(exchange, *error);
+  exchange.respond(json_response(200, std::get<std::string>(parsed)));
+}
+
+Delivery delivery_of(bool stream) { return stream ? Delivery::kStream : Delivery::kWhole; }
+
+bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
+
+}  // namespace
+
+struct TextServer::Impl {
+  Impl(Service& s, api::ServedModel m, TextServerOptions o)
+      : service(s), model(std::move(m)), keys(std::move(o.api_keys)) {
+    o.http.error_body = [](int status, std::string_view message) {
+      return api::error_body(status, message);
+    };
+    o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
+    http = std::make_unique<HttpServer>(std::move(o.http), routes());
+  }
+
+  Router routes() {
+    Router router;
+    router.add("GET", "/health",
+               [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
+    router.add("GET", "/ready", [this](ExchangePtr x) { ready(*x); });
+    router.add("GET", "/version", [](ExchangePtr x) {
+      x->respond(json_response(200, fmt::format(R"({{"version":"{}"}})", G4_VERSION)));
+    });
+    router.add("GET", "/v1/models",
+               [this](ExchangePtr x) { x->respond(json_response(200, api::model_list(model))); });
+    router.add("GET", "/v1/models/{id...}", [this](ExchangePtr x) {
+      respond_parsed(*x, api::model_by_id(x->request().param("id"), model));
+    });
+    router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
+    router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
+    router.add("POST", "/tokenize", [this](ExchangePtr x) {
+      respond_parsed(*x, api::tokenize(x->request().body, model, service.tokenizer()));
+    });
+    router.add("POST", "/detokenize", [this](ExchangePtr x) {
+      respond_parsed(*x, api::detokenize(x->request().body, model, service.tokenizer()));
+    });
+    router.add("GET", "/tokenizer_info", [this](ExchangePtr x) {
+      x->respond(json_response(200, api::tokenizer_info(service.tokenizer())));
+    });
+    return router;
+  }
+
+  std::optional<HttpResponse> refuse_stranger(const HttpRequest& request) const {
+    if (keys.empty() || is_open_to_all(request.path)) return std::nullopt;
+    const auto given = client_key(request.headers);
+    bool known = false;  // every key is compared, so that time does not tell which one is near
+    for (const std::string& key : keys) known |= given && constant_time_equal(*given, key);
+    if (known) return std::nullopt;
+    return json_response(401, api::error_body({401,
+                                               given ? "this API key is not known here"
+                                                     : "an API key is required: send it as "
+                                                       "\"Authorization: Bearer KEY\"",
+                                               std::nullopt, "invalid_api_key"}));
+  }
+
+  void ready(Exchange& exchange) const {
+    const EngineStats stats = service.stats();
+    const bool open = !draining.load();
+    exchange.respond(json_response(
+        open ? 200 : 503, fmt::format(R"({{"status":"{}","running":{},"waiting":{}}})",
+                                      open ? "ready" : "draining", stats.running, stats.waiting)));
+  }
+
+  void complete(ExchangePtr exchange) {
+    auto parsed = api::parse_completion(exchange->request().body, model, service.tokenizer());
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    auto& request = std::get<api::CompletionRequest>(parsed);
+    std::vector<GenerateRequest> choices;
+    for (const GenerateRequest& prompt : request.prompts)
+      for (std::uint32_t i = 0; i < request.n; ++i) choices.push_back(api::for_choice(prompt, i));
+    const Delivery delivery = delivery_of(request.stream);
+    using Writer = DialectWriter<api::CompletionRequest, api::CompletionWriter>;
+    auto writer = std::make_unique<Writer>(std::move(request), model, service.tokenizer(),
+                                           "cmpl-" + exchange->request().id);
+    answer(service, std::move(exchange), std::move(choices), std::move(writer), delivery);
+  }
+
+  void chat(ExchangePtr exchange) {
+    auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    auto& request = std::get<api::ChatRequest>(parsed);
+    std::vector<GenerateRequest> choices;
+    for (std::uint32_t i = 0; i < request.n; ++i)
+      choices.push_back(api::for_choice(request.prompt, i));
+    const Delivery delivery = delivery_of(request.stream);
+    using Writer = DialectWriter<api::ChatRequest, api::ChatWriter>;
+    auto writer = std::make_unique<Writer>(std::move(request), model, service.tokenizer(),
+                                           "chatcmpl-" + exchange->request().id);
+    answer(service, std::move(exchange), std::move(choices), std::move(writer), delivery);
+  }
+
+  Service& service;
+  const api::ServedModel model;
+  const std::vector<std::string> keys;
+  std::atomic<bool> draining = false;
+  std::unique_ptr<HttpServer> http;  // last: its threads use what is above
+};
+
+TextServer::TextServer(Service& service, api::ServedModel model, TextServerOptions options)
+    : impl_(std::make_unique<Impl>(service, std::move(model), std::move(options))) {}
+
+TextServer::~TextServer() = default;
+
+Status TextServer::start() { return impl_->http->start(); }
+
+std::uint16_t TextServer::port() const { return impl_->http->port(); }
+
+bool TextServer::drain(std::chrono::milliseconds grace) {
+  impl_->draining = true;
+  return impl_->http->drain(grace);
+}
+
+}  // namespace g4
