@@ -2,6 +2,7 @@
 
 #include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -32,6 +33,13 @@ void watch_peer(asio::ip::tcp::socket& socket, std::chrono::milliseconds unackno
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &wait_ms, sizeof wait_ms);
+}
+
+// What the client's machine has not yet confirmed.
+int unconfirmed_bytes(asio::ip::tcp::socket& socket) {
+  int bytes = 0;
+  ioctl(socket.native_handle(), TIOCOUTQ, &bytes);
+  return bytes;
 }
 
 }  // namespace
@@ -247,7 +255,8 @@ void Connection::pump() {
 
 void Connection::send_some() {
   write_pending_ = true;
-  write_deadline_ = Clock::now() + host_.options().write_time_max;
+  write_deadline_ = Clock::now() + host_.options().write_time_max / 2;
+  unconfirmed_bytes_.reset();
   watch_deadlines();
   socket_.async_write_some(
       asio::buffer(out_) + out_sent_,
@@ -346,11 +355,21 @@ void Connection::watch_deadlines() {
   });
 }
 
+// Called at the half and at the whole of write_time_max. A socket with a large kernel buffer takes
+// more bytes only after a third of it is free, so the buffer itself must be looked at.
+bool Connection::client_reads() {
+  const int bytes = unconfirmed_bytes(socket_);
+  if (unconfirmed_bytes_ && bytes >= *unconfirmed_bytes_) return false;
+  unconfirmed_bytes_ = bytes;
+  write_deadline_ = Clock::now() + host_.options().write_time_max / 2;
+  return true;
+}
+
 void Connection::on_deadline() {
   if (state_ == State::kClosed) return;
   timer_at_ = Clock::time_point::max();
   const Clock::time_point now = Clock::now();
-  if (now >= write_deadline_) return close(Close::kReset);
+  if (now >= write_deadline_ && !client_reads()) return close(Close::kReset);
   if (now >= read_deadline_) {
     if (state_ == State::kReading && reader_.started())
       refuse(408, "the request did not arrive in time");

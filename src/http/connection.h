@@ -69,6 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void watch_deadlines();
   void on_deadline();
+  bool client_reads();
   void expect_input();  // sets read_deadline_ by how far the request has come
 
   boost::asio::ip::tcp::socket socket_;
@@ -87,6 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;
   std::size_t out_sent_ = 0;
   bool write_pending_ = false;
+  std::optional<int> unconfirmed_bytes_;  // at the half of the write time
 
   std::shared_ptr<ExchangeCore> core_;
   std::string_view pattern_;

@@ -51,8 +51,10 @@ struct ServerOptions {
   std::chrono::milliseconds header_time_max{10'000};  // first byte to end of headers, else 408
   std::chrono::milliseconds body_time_max{120'000};   // else 408
   std::chrono::milliseconds idle_time_max{75'000};    // between requests
-  std::chrono::milliseconds write_time_max{20'000};   // without one byte taken by the client
-  std::chrono::milliseconds linger_time_max{1'000};   // for the client to close after us
+  // A client is dropped when it has confirmed no byte for this long (looked at twice in that time,
+  // so after half of it at the earliest).
+  std::chrono::milliseconds write_time_max{20'000};
+  std::chrono::milliseconds linger_time_max{1'000};  // for the client to close after us
 
   // Empty: no CORS. "*" or one origin: its pages may read answers, and preflights are answered.
   std::string cors_allowed_origin;

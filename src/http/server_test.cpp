@@ -1,114 +1,23 @@
-// The server over real sockets: answers, streams, limits that need time, and leaving.
+// The server over real sockets: whole answers, refusals, and limits that need time.
 #include "http/server.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <atomic>
-#include <chrono>
-#include <future>
-#include <mutex>
-#include <thread>
-#include <vector>
-
 #include "http/auth.h"
-#include "http/sse.h"
-#include "http/test_client.h"
+#include "http/test_server.h"
 
 namespace g4 {
 namespace {
 
+using http_test::eventually;
+using http_test::HttpServerTest;
 using http_test::TestClient;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-// A stream that the test holds in its hand.
-struct Held {
-  std::mutex mutex;
-  std::vector<ExchangePtr> exchanges;
-  std::vector<StreamPtr> streams;
-  std::atomic<int> gone = 0;
-  std::atomic<int> held = 0;
-
-  StreamPtr stream() {
-    for (int i = 0; i < 500 && held == 0; ++i) std::this_thread::sleep_for(milliseconds(10));
-    std::lock_guard lock(mutex);
-    return streams.back();
-  }
-  void drop() {
-    std::lock_guard lock(mutex);
-    exchanges.clear();
-    streams.clear();
-  }
-};
-
-bool eventually(const std::function<bool()>& condition, milliseconds wait = milliseconds(5000)) {
-  const auto deadline = steady_clock::now() + wait;
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return true;
-}
-
-class HttpServerTest : public testing::Test {
- protected:
-  void start(ServerOptions options = {}) {
-    Router router;
-    router.add("GET", "/hello", [](ExchangePtr exchange) {
-      exchange->respond({200, {{"Content-Type", "text/plain"}}, "hello"});
-    });
-    router.add("POST", "/echo", [](ExchangePtr exchange) {
-      exchange->respond({200, {}, exchange->request().body});
-    });
-    router.add("GET", "/models/{id}", [](ExchangePtr exchange) {
-      exchange->respond({200, {}, std::string(exchange->request().param("id"))});
-    });
-    router.add("GET", "/held", [this](ExchangePtr exchange) {
-      auto stream = exchange->start_stream(200, {{"Content-Type", "text/event-stream"}});
-      exchange->on_client_gone([this] { ++held_.gone; });
-      std::lock_guard lock(held_.mutex);
-      held_.exchanges.push_back(std::move(exchange));
-      held_.streams.push_back(std::move(stream));
-      ++held_.held;
-    });
-    router.add("POST", "/computing", [this](ExchangePtr exchange) {
-      exchange->on_client_gone([this] { ++held_.gone; });
-      std::lock_guard lock(held_.mutex);
-      held_.exchanges.push_back(std::move(exchange));
-      ++held_.held;
-    });
-    router.add("GET", "/dropped", [](ExchangePtr) {});
-    router.add("GET", "/throws", [](ExchangePtr) { throw std::runtime_error("oops"); });
-    router.add("GET", "/bad-header", [](ExchangePtr exchange) {
-      exchange->respond({200, {{"X-A", "1\r\nX-Evil: 1"}, {"X-B", "2"}}, "x"});
-    });
-    router.add("GET", "/big", [](ExchangePtr exchange) {
-      exchange->respond({200, {}, std::string(8'000'000, 'b')});
-    });
-    router.add("GET", "/none", [](ExchangePtr exchange) { exchange->respond({204, {}, ""}); });
-    server_ = std::make_unique<HttpServer>(std::move(options), std::move(router));
-    const Status started = server_->start();
-    ASSERT_TRUE(started.has_value());
-  }
-  void TearDown() override {
-    if (server_) server_->stop();
-    held_.drop();
-  }
-  std::uint16_t port() const { return server_->port(); }
-
-  TestClient::Answer ask(std::string_view request) {
-    TestClient client(port());
-    client.send(request);
-    return client.read_answer();
-  }
-
-  Held held_;
-  std::unique_ptr<HttpServer> server_;
-};
 
 TEST_F(HttpServerTest, AnswersAndKeepsTheConnection) {
   start();
@@ -235,17 +144,6 @@ TEST_F(HttpServerTest, Http10) {
   EXPECT_TRUE(client.received().ends_with("\r\n\r\ndata: 1\n\n"));
 }
 
-TEST_F(HttpServerTest, Http10AbortIsAReset) {
-  start();
-  TestClient client(port());
-  client.send("GET /held HTTP/1.0\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  EXPECT_TRUE(stream->write("data: 1\n\n"));
-  ASSERT_TRUE(client.read_until("data: 1"));
-  stream->abort();
-  EXPECT_EQ(client.read_all(), TestClient::Read::kReset);
-}
-
 TEST_F(HttpServerTest, ExpectContinue) {
   start();
   TestClient client(port());
@@ -364,211 +262,6 @@ TEST_F(HttpServerTest, RequestsPerConnection) {
   EXPECT_EQ(client.read_all(), TestClient::Read::kEnd);
 }
 
-TEST_F(HttpServerTest, StreamArrivesPieceByPiece) {
-  start();
-  TestClient client(port());
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_TRUE(stream->write(sse_data(std::to_string(i))));
-    EXPECT_TRUE(client.read_until(fmt::format("data: {}\n\n", i)));
-  }
-  stream->finish();
-  EXPECT_FALSE(stream->write("too late"));
-  const auto answer = client.read_answer();
-  EXPECT_TRUE(answer.whole);
-  EXPECT_EQ(answer.body, "data: 0\n\ndata: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n");
-  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");  // and the connection lives on
-  EXPECT_EQ(client.read_answer().body, "hello");
-  client.close();
-  std::this_thread::sleep_for(milliseconds(50));
-  EXPECT_EQ(held_.gone, 0);
-}
-
-TEST_F(HttpServerTest, AbortIsSeenAsABrokenBody) {
-  start();
-  TestClient client(port());
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  EXPECT_TRUE(stream->write("data: half\n\n"));
-  stream->abort();
-  EXPECT_NE(client.read_all(), TestClient::Read::kTimeout);
-  EXPECT_THAT(client.received(), HasSubstr("data: half\n\n"));  // what was queued still came
-  EXPECT_THAT(client.received(), Not(HasSubstr("\r\n0\r\n\r\n")));
-  EXPECT_EQ(held_.gone, 0);
-}
-
-TEST_F(HttpServerTest, LostStreamIsAborted) {
-  start();
-  TestClient client(port());
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  held_.stream()->write("x");
-  held_.drop();
-  EXPECT_NE(client.read_all(), TestClient::Read::kTimeout);
-  EXPECT_THAT(client.received(), Not(HasSubstr("\r\n0\r\n\r\n")));
-}
-
-TEST_F(HttpServerTest, ClientGoneDuringASilentStreamIsNoticedAtOnce) {
-  start();
-  for (bool by_reset : {false, true}) {
-    held_.gone = 0;
-    held_.held = 0;
-    TestClient client(port());
-    client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-    const StreamPtr stream = held_.stream();
-    stream->write("x");
-    ASSERT_TRUE(client.read_until("\r\nx\r\n"));
-    EXPECT_EQ(held_.gone, 0);
-    by_reset ? client.reset() : client.close();
-    EXPECT_TRUE(eventually([&] { return held_.gone == 1; }, milliseconds(200)));
-    EXPECT_FALSE(stream->write("y"));
-    stream->finish();
-    EXPECT_EQ(held_.gone, 1);
-    held_.drop();
-  }
-}
-
-TEST_F(HttpServerTest, ClientGoneWhileAWholeAnswerIsComputed) {
-  start();
-  TestClient client(port());
-  client.send("POST /computing HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
-  ASSERT_TRUE(eventually([&] { return held_.held == 1; }));
-  client.close();
-  EXPECT_TRUE(eventually([&] { return held_.gone == 1; }, milliseconds(200)));
-  const ExchangePtr exchange = held_.exchanges.back();
-  EXPECT_TRUE(exchange->client_gone());
-  bool called = false;
-  exchange->on_client_gone([&] { called = true; });  // told at once when it is late
-  EXPECT_TRUE(called);
-  exchange->respond({200, {}, "nobody reads this"});
-}
-
-TEST_F(HttpServerTest, HalfClosedClientStillReadsACompleteAnswer) {
-  start();
-  TestClient client(port());
-  client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(client.read_until("\r\n\r\n"));
-  client.end_sending();
-  EXPECT_EQ(client.read_answer().body.size(), 8'000'000U);
-}
-
-TEST_F(HttpServerTest, SlowReaderIsDroppedByTheDeadline) {
-  ServerOptions options;
-  options.write_time_max = milliseconds(300);
-  start(std::move(options));
-  TestClient client(port(), 4096);
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  EXPECT_TRUE(stream->write(std::string(16'000'000, 'x')));  // one piece may be of any size
-  EXPECT_TRUE(eventually([&] { return held_.gone == 1; }, milliseconds(2000)));
-  EXPECT_FALSE(stream->write("y"));
-  EXPECT_EQ(client.read_all(), TestClient::Read::kReset);
-}
-
-TEST_F(HttpServerTest, SlowReaderIsDroppedByTheQueue) {
-  ServerOptions options;
-  options.queue_bytes_max = 100'000;
-  start(std::move(options));
-  TestClient client(port(), 4096);
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  std::size_t written = 0;
-  while (written < 64'000'000 && stream->write(std::string(10'000, 'x'))) written += 10'000;
-  EXPECT_LT(written, 64'000'000U);
-  EXPECT_TRUE(eventually([&] { return held_.gone == 1; }, milliseconds(1000)));
-}
-
-TEST_F(HttpServerTest, SteadySlowReaderIsNotDropped) {
-  ServerOptions options;
-  options.write_time_max = milliseconds(500);
-  start(std::move(options));
-  TestClient client(port(), 65536);
-  client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  std::size_t got = 0;
-  for (int i = 0; i < 12; ++i) {  // 1.2 s in all, more than the deadline
-    std::this_thread::sleep_for(milliseconds(100));
-    client.forget();
-    for (int k = 0; k < 16 && client.read_some() == TestClient::Read::kData; ++k) {
-    }
-    got += client.received().size();
-  }
-  client.forget();
-  EXPECT_NE(client.read_all(milliseconds(300)), TestClient::Read::kReset);
-  EXPECT_GT(got + client.received().size(), 8'000'000U);
-}
-
-TEST_F(HttpServerTest, DrainLetsStreamsFinish) {
-  start();
-  TestClient idle(port());
-  idle.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(idle.read_answer().whole);
-  TestClient client(port());
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  auto drained = std::async(std::launch::async, [&] { return server_->drain(milliseconds(3000)); });
-  EXPECT_EQ(idle.read_all(milliseconds(500)), TestClient::Read::kEnd);
-  EXPECT_THROW(TestClient late(port()), std::runtime_error);
-  EXPECT_TRUE(stream->write("last words"));
-  stream->finish();
-  EXPECT_EQ(client.read_answer().body, "last words");
-  EXPECT_EQ(client.read_all(), TestClient::Read::kEnd);
-  client.close();
-  EXPECT_TRUE(drained.get());
-  EXPECT_EQ(held_.gone, 0);
-}
-
-TEST_F(HttpServerTest, DrainBreaksOffAfterTheGrace) {
-  start();
-  TestClient client(port());
-  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
-  const StreamPtr stream = held_.stream();
-  EXPECT_FALSE(server_->drain(milliseconds(100)));
-  EXPECT_EQ(held_.gone, 1);
-  EXPECT_NE(client.read_all(), TestClient::Read::kTimeout);
-  EXPECT_THAT(client.received(), Not(HasSubstr("\r\n0\r\n\r\n")));
-  server_.reset();
-  EXPECT_FALSE(stream->write("the writer may outlive the server"));
-  stream->finish();
-}
-
-TEST_F(HttpServerTest, ManyStreamsAtOnce) {
-  std::mutex mutex;
-  std::vector<StreamPtr> streams;
-  Router router;
-  router.add("GET", "/s", [&](ExchangePtr exchange) {
-    std::lock_guard lock(mutex);
-    streams.push_back(exchange->start_stream(200, {}));
-  });
-  HttpServer server({}, std::move(router));
-  ASSERT_TRUE(server.start().has_value());
-  constexpr std::size_t kStreams = 200, kPieces = 20;
-  std::vector<std::unique_ptr<TestClient>> clients;
-  for (std::size_t i = 0; i < kStreams; ++i) {
-    clients.push_back(std::make_unique<TestClient>(server.port()));
-    clients.back()->send("GET /s HTTP/1.1\r\nHost: x\r\n\r\n");
-  }
-  ASSERT_TRUE(eventually([&] {
-    std::lock_guard lock(mutex);
-    return streams.size() == kStreams;
-  }));
-  std::vector<std::thread> producers;
-  for (std::size_t t = 0; t < 2; ++t)
-    producers.emplace_back([&, t] {
-      for (std::size_t piece = 0; piece < kPieces; ++piece)
-        for (std::size_t i = t; i < kStreams; i += 2)
-          EXPECT_TRUE(streams[i]->write(fmt::format("p{};", piece)));
-      for (std::size_t i = t; i < kStreams; i += 2) streams[i]->finish();
-    });
-  for (auto& producer : producers) producer.join();
-  std::string wanted;
-  for (std::size_t piece = 0; piece < kPieces; ++piece) wanted += fmt::format("p{};", piece);
-  for (auto& client : clients) {
-    const auto answer = client->read_answer();
-    EXPECT_TRUE(answer.whole);
-    EXPECT_EQ(answer.body, wanted);
-  }
-}
-
 TEST_F(HttpServerTest, GarbageIsAnsweredOrDroppedAndNeverKills) {
   ServerOptions options;
   options.header_time_max = milliseconds(50);
@@ -611,34 +304,6 @@ TEST_F(HttpServerTest, Cors) {
           "authorization\r\n\r\n");
   EXPECT_EQ(preflight.status, 204);
   EXPECT_EQ(preflight.header("access-control-allow-headers"), "authorization");
-}
-
-TEST_F(HttpServerTest, ObserveSeesHowEachRequestEnded) {
-  std::mutex mutex;
-  std::vector<std::string> seen;
-  ServerOptions options;
-  options.observe = [&](const HttpAccess& access) {
-    std::lock_guard lock(mutex);
-    seen.push_back(
-        fmt::format("{} {} {}", access.pattern, access.status, static_cast<int>(access.outcome)));
-  };
-  start(std::move(options));
-  const auto size = [&] {
-    std::lock_guard lock(mutex);
-    return seen.size();
-  };
-  ask("GET /models/a HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(eventually([&] { return size() == 1; }));
-  ask("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
-  ASSERT_TRUE(eventually([&] { return size() == 2; }));
-  {
-    TestClient client(port());
-    client.send("POST /computing HTTP/1.1\r\nHost: x\r\n\r\n");
-    ASSERT_TRUE(eventually([&] { return held_.held == 1; }));
-  }
-  ASSERT_TRUE(eventually([&] { return size() == 3; }));
-  std::lock_guard lock(mutex);
-  EXPECT_THAT(seen, testing::ElementsAre("/models/{id} 200 0", " 404 0", "/computing 0 1"));
 }
 
 TEST(HttpServerStart, SaysWhyItCannotListen) {
