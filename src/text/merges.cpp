@@ -60,10 +60,11 @@ std::vector<Merge> derive_merges(const SpellingIndex& spellings, const std::vect
           {{*left, *right, id}, scores[i], left_characters, characters - left_characters});
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
     if (a.score != b.score) return a.score > b.score;
     if (a.left_characters != b.left_characters) return a.left_characters > b.left_characters;
-    return a.right_characters > b.right_characters;
+    if (a.right_characters != b.right_characters) return a.right_characters > b.right_characters;
+    return a.merge.result < b.merge.result;
   });
   std::vector<Merge> merges;
   merges.reserve(candidates.size());
