@@ -130,7 +130,8 @@ Status refuse_foreign_parts(const Checkpoint& checkpoint, const Keys& keys) {
   return {};
 }
 
-// Gemma 3's score scale: 1/sqrt(head_dim), but for the 27B model 1/sqrt(hidden/heads).
+// Gemma 3's score scale where the file does not say: 1/sqrt(head_dim), but for the 27B model
+// 1/sqrt(hidden/heads).
 float gemma3_attention_scale(const ModelConfig& config) {
   constexpr std::size_t kLayersOf27B = 62;
   const double divisor =
@@ -189,7 +190,9 @@ Result<ModelConfig> config_from_gguf(const Checkpoint& checkpoint) {
   }
   G4_TRY(check_config(config, checkpoint.path()));
   config.embedding_scale = rounded_embedding_scale(config.hidden);
-  if (!gemma4) config.attention_scale = gemma3_attention_scale(config);
+  const float usual = gemma4 ? 1.0F : gemma3_attention_scale(config);
+  config.attention_scale =
+      static_cast<float>(G4_TRY(keys.number("attention.scale", static_cast<double>(usual))));
   G4_TRY(read_rope(checkpoint, keys, config));
   return config;
 }
