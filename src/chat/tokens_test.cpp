@@ -26,6 +26,14 @@ const std::vector<std::string_view>& gemma4_controls() {
   return spellings;
 }
 
+// GGUF files of Gemma 4 give these the weaker kind; they are no less dangerous.
+bool is_user_defined(std::string_view spelling) {
+  return spelling == token::kQuote || spelling == token::kChannel ||
+         spelling == token::kChannelEnd || spelling == token::kToolCall ||
+         spelling == token::kToolCallEnd || spelling == token::kToolResponse ||
+         spelling == token::kToolResponseEnd;
+}
+
 Tokenizer vocabulary(const std::vector<std::string_view>& controls,
                      std::string chat_template = "") {
   VocabularySource source;
@@ -35,7 +43,8 @@ Tokenizer vocabulary(const std::vector<std::string_view>& controls,
   };
   add("<unk>", Kind::kUnknown);
   source.unk = 0;
-  for (std::string_view spelling : controls) add(std::string(spelling), Kind::kControl);
+  for (std::string_view spelling : controls)
+    add(std::string(spelling), is_user_defined(spelling) ? Kind::kUserDefined : Kind::kControl);
   for (int byte = 0; byte < 256; ++byte) add(fmt::format("<0x{:02X}>", byte), Kind::kByte);
   for (char c = ' ' + 1; c < 0x7F; ++c) add(std::string(1, c), Kind::kNormal);
   add("\n", Kind::kNormal);
