@@ -85,6 +85,22 @@ def write_hugging_face(spec: Model, model, tokenizer: ToyTokenizer, folder: str)
             out.write(text)
 
 
+def write_older_config(folder: str) -> None:
+    """config-older.json: the spelling before per_layer_config, for the same model."""
+    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    text = config.get("text_config", config)
+    full = next(iter(text.pop("per_layer_config").values()))
+    text["global_head_dim"] = full["head_dim"]
+    text["num_global_key_value_heads"] = full["num_key_value_heads"]
+    kind = transformers.Gemma4Config if text is not config else transformers.Gemma4TextConfig
+    read_back = kind.from_dict(json.loads(json.dumps(config))).get_text_config()
+    now = kind.from_pretrained(folder).get_text_config()
+    assert read_back.to_dict()["per_layer_config"] == now.to_dict()["per_layer_config"]
+    with open(os.path.join(folder, "config-older.json"), "w", encoding="utf-8") as file:
+        file.write(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 def golden_tensors(oracle: Oracle, prompt: list[int]) -> dict[str, torch.Tensor]:
     logits = oracle.logits(prompt)
     tensors = {"prompt.ids": torch.tensor(prompt, dtype=torch.int32), "logits": logits}
@@ -142,6 +158,9 @@ def make(spec: Model, out_folder: str) -> None:
     model = spec.make()
     toy_models.fill(model, seed, spec.exact)
     write_hugging_face(spec, model, tokenizer, folder)
+
+    if spec.family == "gemma4":
+        write_older_config(folder)
 
     # What is compared is the file, read back, not the model that made it.
     model = type(model).from_pretrained(folder, dtype=torch.float32)
