@@ -61,7 +61,8 @@ def build_model(reader: gguf.GGUFReader) -> Gemma3ForCausalLM:
     config = Gemma3TextConfig(
         vocab_size=len(reader.get_field("tokenizer.ggml.tokens").data),
         hidden_size=key("embedding_length"), num_hidden_layers=key("block_count"),
-        intermediate_size=key("feed_forward_length"), num_attention_heads=key("attention.head_count"),
+        intermediate_size=key("feed_forward_length"),
+        num_attention_heads=key("attention.head_count"),
         num_key_value_heads=key("attention.head_count_kv"), head_dim=key("attention.key_length"),
         rms_norm_eps=1e-6, sliding_window=key("attention.sliding_window"),
         max_position_embeddings=key("context_length"),
@@ -84,7 +85,7 @@ def build_model(reader: gguf.GGUFReader) -> Gemma3ForCausalLM:
 
 
 def build_tokenizer(reader: gguf.GGUFReader) -> Tokenizer:
-    """BPE with the file's pieces; merges in the order of the scores, as in Gemma's tokenizer.json."""
+    """BPE with the file's pieces; merges by score, as in Gemma's tokenizer.json."""
     tokens = reader.get_field("tokenizer.ggml.tokens").contents()
     scores = reader.get_field("tokenizer.ggml.scores").contents()
     kinds = reader.get_field("tokenizer.ggml.token_type").contents()

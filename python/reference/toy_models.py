@@ -39,7 +39,7 @@ def gemma4_dense() -> torch.nn.Module:
 
 
 def gemma3_text() -> torch.nn.Module:
-    """As 4B's text part: linear rope scaling on full layers; query scale 1/sqrt(24), head size 32."""
+    """As 4B's text part: linear rope scaling on full layers; query scale 1/sqrt(24), head 32."""
     return Gemma3ForCausalLM(Gemma3TextConfig(
         vocab_size=VOCAB_SIZE, hidden_size=96, num_hidden_layers=7, intermediate_size=64,
         num_attention_heads=4, num_key_value_heads=1, head_dim=32, sliding_window=16,
