@@ -1,0 +1,323 @@
+// Parsing of completion and chat requests, and streams that join to the whole answer.
+#include "api/completions.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "api/chat_completions.h"
+#include "api/tokenization.h"
+#include "text/test_vocabulary.h"
+
+namespace g4::api {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+
+const Tokenizer& tokenizer() {
+  static const Tokenizer made = [] {
+    TestVocabulary vocabulary;
+    vocabulary.merge("a", "b");
+    for (const char* control : {"<|turn>", "<turn|>", "<|channel>", "<channel|>"})
+      vocabulary.add(control, VocabularySource::Kind::kControl);
+    return std::move(Tokenizer::create(vocabulary.source)).value();
+  }();
+  return made;
+}
+
+ServedModel served() {
+  ServedModel model;
+  model.id = "toy";
+  model.context_tokens_max = 1000;
+  model.chat_template = chat::TemplateKind::kGemma4;
+  return model;
+}
+
+ApiError completion_error(std::string_view body) {
+  auto parsed = parse_completion(body, served(), tokenizer());
+  const auto* error = std::get_if<ApiError>(&parsed);
+  EXPECT_TRUE(error) << body;
+  return error ? *error : ApiError{};
+}
+
+ApiError chat_error(std::string_view body) {
+  auto parsed = parse_chat(body, served(), tokenizer());
+  const auto* error = std::get_if<ApiError>(&parsed);
+  EXPECT_TRUE(error) << body;
+  return error ? *error : ApiError{};
+}
+
+struct BadRequest {
+  std::string_view body, param, message;
+};
+
+TEST(Completions, ErrorsNameTheField) {
+  const BadRequest cases[] = {
+      {R"({})", "prompt", "required"},
+      {R"({"prompt": 7})", "prompt", "string"},
+      {R"({"prompt": []})", "prompt", "string"},
+      {R"({"prompt": [{}]})", "prompt", "string"},
+      {R"({"prompt": [-1]})", "prompt", "token ids"},
+      {R"({"prompt": [99999999]})", "prompt", "token ids"},
+      {R"({"prompt": "a", "temperature": 3})", "temperature", "0 to 2"},
+      {R"({"prompt": "a", "temperature": "hot"})", "temperature", "number"},
+      {R"({"prompt": "a", "top_p": -0.1})", "top_p", "0 to 1"},
+      {R"({"prompt": "a", "max_tokens": -1})", "max_tokens", "expected 0"},
+      {R"({"prompt": "a", "max_tokens": 0})", "max_tokens", "echo"},
+      {R"({"prompt": "a", "n": 0})", "n", "1 to 128"},
+      {R"({"prompt": "a", "best_of": 4})", "best_of", "not supported"},
+      {R"({"prompt": "a", "suffix": "z"})", "suffix", "not supported"},
+      {R"({"prompt": "a", "logit_bias": {"x": 1}})", "logit_bias", "token id"},
+      {R"({"prompt": "a", "logit_bias": {"5": 1000}})", "logit_bias", "-100 to 100"},
+      {R"({"prompt": "a", "stop": [""]})", "stop", "empty"},
+      {R"({"prompt": "a", "stop": [1]})", "stop", "list of strings"},
+      {R"({"prompt": "a", "stream": "yes"})", "stream", "true or false"},
+      {R"({"prompt": "a", "guided_json": {}})", "guided_json", "not supported"},
+      {R"({"prompt": "a", "model": "other"})", "model", "not served"},
+  };
+  for (const BadRequest& bad : cases) {
+    const ApiError error = completion_error(bad.body);
+    EXPECT_EQ(error.param.value_or(""), bad.param) << bad.body;
+    EXPECT_THAT(error.message, HasSubstr(std::string(bad.message))) << bad.body;
+  }
+  EXPECT_THAT(completion_error("{").message, HasSubstr("not valid JSON"));
+  EXPECT_THAT(completion_error("[1]").message, HasSubstr("object"));
+  EXPECT_THAT(completion_error(R"({"prompt":"a","x":1e999})").message, HasSubstr("too large"));
+  EXPECT_EQ(completion_error(R"({"prompt": "a", "model": "other"})").status, 404);
+}
+
+TEST(Chat, ErrorsNameTheField) {
+  const BadRequest cases[] = {
+      {R"({})", "messages", "required"},
+      {R"({"messages": [{"role": "king", "content": "x"}]})", "messages[0].role", "role"},
+      {R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]})",
+       "messages[0].content", "text only"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
+       "tools", "not supported"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "top_logprobs": 3})", "top_logprobs",
+       "needs"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}})",
+       "response_format", "not supported"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": true}})",
+       "chat_template_kwargs.enable_thinking", "not supported"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "high"})",
+       "reasoning_effort", "not supported"},
+  };
+  for (const BadRequest& bad : cases) {
+    const ApiError error = chat_error(bad.body);
+    EXPECT_EQ(error.param.value_or(""), bad.param) << bad.body;
+    EXPECT_THAT(error.message, HasSubstr(std::string(bad.message))) << bad.body;
+  }
+}
+
+TEST(Chat, BaseModelHasNoTemplateAndSaysSo) {
+  ServedModel base = served();
+  base.chat_template = chat::TemplateKind::kNone;
+  auto parsed =
+      parse_chat(R"({"messages": [{"role": "user", "content": "x"}]})", base, tokenizer());
+  ASSERT_TRUE(std::holds_alternative<ApiError>(parsed));
+  EXPECT_THAT(std::get<ApiError>(parsed).message, HasSubstr("template"));
+}
+
+TEST(Completions, PromptFormsAndBos) {
+  const auto bos = *tokenizer().bos();
+  const auto prompts = [](std::string_view body) {
+    auto parsed = parse_completion(body, served(), tokenizer());
+    EXPECT_TRUE(std::holds_alternative<CompletionRequest>(parsed)) << body;
+    std::vector<std::vector<TokenId>> ids;
+    for (const auto& prompt : std::get<CompletionRequest>(parsed).prompts)
+      ids.push_back(prompt.prompt);
+    return ids;
+  };
+  const auto one = prompts(R"({"prompt": "ab"})");
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].front(), bos);
+  EXPECT_EQ(prompts(R"({"prompt": "<bos>ab"})"), one);  // never twice
+  EXPECT_EQ(prompts(R"({"prompt": ["ab", "ab"]})").size(), 2U);
+  EXPECT_EQ(prompts(R"({"prompt": [5, 6]})"), (std::vector<std::vector<TokenId>>{{5, 6}}));
+  EXPECT_EQ(prompts(R"({"prompt": [[5], [6, 7]]})"),
+            (std::vector<std::vector<TokenId>>{{5}, {6, 7}}));
+  EXPECT_NE(prompts(R"({"prompt": "ab", "add_special_tokens": false})")[0].front(), bos);
+  EXPECT_EQ(prompts(R"({"prompt": [5, 6, 7], "truncate_prompt_tokens": 2})")[0],
+            (std::vector<TokenId>{6, 7}));
+}
+
+// Random events of one choice: text of whole characters in pieces, tokens with logprobs.
+std::vector<ServiceEvent> random_events(std::mt19937& random, bool scored) {
+  std::vector<ServiceEvent> events;
+  const auto token = [&] {
+    SampledToken t;
+    t.id = static_cast<TokenId>(4 + random() % 200);
+    t.logprob = -static_cast<float>(random() % 1000) / 100;
+    t.rank = 1;
+    t.top.push_back({t.id, t.logprob});
+    return t;
+  };
+  if (scored) events.emplace_back(PromptScored{{token(), token()}});
+  const char* pieces[] = {"", "a", "Ünï", "\u2028", "\"quoted\\", "\n", "終"};
+  std::uint64_t output = 0;
+  for (auto i = random() % 12; i > 0; --i) {
+    TextDelta delta{pieces[random() % std::size(pieces)], {}};
+    for (auto j = 1 + random() % 2; j > 0; --j) delta.tokens.push_back(token());
+    output += delta.tokens.size();
+    events.emplace_back(delta);
+  }
+  Finished finished;
+  finished.reason = random() % 2 ? Finished::Reason::kStop : Finished::Reason::kLength;
+  finished.prompt_tokens = 3;
+  finished.output_tokens = output;
+  events.emplace_back(finished);
+  return events;
+}
+
+// Text, logprob entries, token ids and finish reason that a stream of chunks adds up to.
+struct Joined {
+  std::string text;
+  json::array tokens, offsets, ids;
+  json::value finish;
+  void add(const json::object& choice) {
+    text += std::string_view(choice.at("text").as_string());
+    if (choice.at("logprobs").is_object()) {
+      for (const auto& t : choice.at("logprobs").at("token_logprobs").as_array())
+        tokens.push_back(t);
+      for (const auto& t : choice.at("logprobs").at("text_offset").as_array()) offsets.push_back(t);
+    }
+    if (const auto* list = choice.if_contains("token_ids"))
+      for (const auto& t : list->as_array()) ids.push_back(t);
+    if (!choice.at("finish_reason").is_null()) finish = choice.at("finish_reason");
+  }
+};
+
+TEST(Completions, StreamJoinsToWhole) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    const bool echo = random() % 2, logprobs = random() % 2, ids = random() % 2;
+    const std::string body = std::string(R"({"prompt": [5, 6, 7], "n": 2, "echo": )") +
+                             (echo ? "true" : "false") + (logprobs ? R"(, "logprobs": 1)" : "") +
+                             R"(, "return_token_ids": )" + (ids ? "true}" : "false}");
+    auto parsed = parse_completion(body, served(), tokenizer());
+    const auto& request = std::get<CompletionRequest>(parsed);
+    const ServedModel model = served();
+    CompletionWriter streamed(request, model, tokenizer(), "x", 1);
+    CompletionWriter whole(request, model, tokenizer(), "x", 1);
+    std::vector<Choice> choices(2);
+    std::vector<Joined> joined(2);
+    for (std::size_t i = 0; i < 2; ++i)
+      for (const ServiceEvent& event : random_events(random, echo && logprobs)) {
+        choices[i].add(event);
+        for (const std::string& chunk : streamed.chunks(i, event)) {
+          const json::value value = json::parse(chunk);
+          const json::object& choice = value.at("choices").at(0).as_object();
+          ASSERT_EQ(choice.at("index").to_number<std::size_t>(), i);
+          joined[i].add(choice);
+        }
+      }
+    const json::value answer = json::parse(whole.whole(choices));
+    for (std::size_t i = 0; i < 2; ++i) {
+      Joined once;
+      once.add(answer.at("choices").at(i).as_object());
+      EXPECT_EQ(joined[i].text, once.text);
+      EXPECT_EQ(joined[i].tokens, once.tokens);
+      EXPECT_EQ(joined[i].offsets, once.offsets);
+      EXPECT_EQ(joined[i].ids, once.ids);
+      EXPECT_EQ(joined[i].finish, once.finish);
+    }
+  }
+}
+
+TEST(Chat, StreamJoinsToWhole) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 300; ++round) {
+    const char* body = R"({"messages": [{"role": "user", "content": "hi"}], "logprobs": true,
+                           "stream_options": {"include_usage": true}})";
+    auto parsed = parse_chat(body, served(), tokenizer());
+    const auto& request = std::get<ChatRequest>(parsed);
+    const ServedModel model = served();
+    ChatWriter streamed(request, model, tokenizer(), "x", 1),
+        whole(request, model, tokenizer(), "x", 1);
+    std::vector<Choice> choices(1);
+    std::string text;
+    json::array logprobs;
+    json::value finish, usage;
+    std::vector<std::string> chunks;
+    for (const ServiceEvent& event : random_events(random, false)) {
+      choices[0].add(event);
+      for (std::string& chunk : streamed.chunks(0, event)) chunks.push_back(std::move(chunk));
+    }
+    for (std::string& chunk : streamed.last_chunks()) chunks.push_back(std::move(chunk));
+    ASSERT_EQ(json::parse(chunks.front()).at("choices").at(0).at("delta").at("role"), "assistant");
+    for (const std::string& chunk : chunks) {
+      const json::value value = json::parse(chunk);
+      if (value.at("usage").is_object()) usage = value.at("usage");
+      if (value.at("choices").as_array().empty()) continue;
+      const json::value& choice = value.at("choices").at(0);
+      if (const auto* content = choice.at("delta").as_object().if_contains("content"))
+        text += std::string_view(content->as_string());
+      if (choice.at("logprobs").is_object())
+        for (const auto& t : choice.at("logprobs").at("content").as_array()) logprobs.push_back(t);
+      if (!choice.at("finish_reason").is_null()) finish = choice.at("finish_reason");
+    }
+    const json::value answer = json::parse(whole.whole(choices));
+    const json::value& choice = answer.at("choices").at(0);
+    EXPECT_EQ(text, choice.at("message").at("content").as_string());
+    EXPECT_EQ(logprobs, choice.at("logprobs").at("content").as_array());
+    EXPECT_EQ(finish, choice.at("finish_reason"));
+    EXPECT_EQ(usage, answer.at("usage"));
+  }
+}
+
+TEST(Completions, SeedsOfChoicesDiffer) {
+  auto parsed = parse_completion(R"({"prompt": "a", "seed": 5, "n": 2})", served(), tokenizer());
+  const auto& prompt = std::get<CompletionRequest>(parsed).prompts.front();
+  EXPECT_EQ(for_choice(prompt, 0).sampling.seed, 5U);
+  EXPECT_EQ(for_choice(prompt, 1).sampling.seed, 6U);
+}
+
+TEST(Logprobs, WholeShapes) {
+  SampledToken token{.id = 5, .logprob = -0.5F, .rank = 2, .top = {{6, -0.1F}}};
+  const json::array list = prompt_logprobs({&token, 1}, tokenizer());
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_TRUE(list[0].is_null());
+  EXPECT_EQ(list[1].at("5").at("rank"), 2);
+  EXPECT_EQ(list[1].at("6").at("rank"), 1);
+  token.logprob = -std::numeric_limits<float>::infinity();
+  EXPECT_EQ(finite_logprob(token.logprob), -9999.0);
+}
+
+TEST(Tokenization, BothServersShapes) {
+  const auto ask =
+      [](Parsed<std::string> (*call)(std::string_view, const ServedModel&, const Tokenizer&),
+         std::string_view body) {
+        auto parsed = call(body, served(), tokenizer());
+        EXPECT_TRUE(std::holds_alternative<std::string>(parsed)) << body;
+        return json::parse(std::get<std::string>(parsed));
+      };
+  const json::value vllm = ask(tokenize, R"({"prompt": "ab", "return_token_strs": true})");
+  EXPECT_EQ(vllm.at("count").to_number<std::size_t>(), vllm.at("tokens").as_array().size());
+  EXPECT_EQ(vllm.at("max_model_len"), 1000);
+  EXPECT_EQ(vllm.at("token_strs").as_array().size(), vllm.at("tokens").as_array().size());
+  const json::value llama = ask(tokenize, R"({"content": "ab", "with_pieces": true})");
+  EXPECT_TRUE(llama.at("tokens").at(0).at("piece").is_string());
+  const std::string back = R"({"tokens": )" +
+                           json::serialize(ask(tokenize, R"({"content": "ab é"})").at("tokens")) +
+                           "}";
+  EXPECT_EQ(ask(detokenize, back).at("prompt"), "ab é");
+  EXPECT_EQ(ask(detokenize, back).at("content"), "ab é");
+  const json::value chat = ask(tokenize, R"({"messages": [{"role": "user", "content": "x"}]})");
+  EXPECT_GT(chat.at("count").to_number<std::size_t>(), 5U);
+}
+
+TEST(Errors, BodyServesBothFamilies) {
+  const json::value body = json::parse(error_body(invalid("a.b", "wrong")));
+  EXPECT_EQ(body.at("error").at("type"), "invalid_request_error");
+  EXPECT_EQ(body.at("error").at("param"), "a.b");
+  EXPECT_TRUE(body.at("error").at("code").is_null());
+  EXPECT_EQ(body.at("status"), 400);
+  EXPECT_THAT(std::string(body.at("detail").as_string()), HasSubstr("a.b"));
+  EXPECT_EQ(refused({Refusal::Kind::kQueueFull, "full"}).status, 429);
+  EXPECT_EQ(refused({Refusal::Kind::kTooLong, "long"}).code, "context_length_exceeded");
+}
+
+}  // namespace
+}  // namespace g4::api
