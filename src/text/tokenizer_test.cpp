@@ -201,11 +201,10 @@ TEST(Scores, EqualScoresPreferTheLongestLeftPartThenTheLowestId) {
 
 TEST(Scores, UserDefinedTokensCountAsTheBest) {
   TestVocabulary v;
-  v.add("bc", Kind::kNormal, -1);
-  v.add("ab", Kind::kUserDefined, -1000);
-  v.add("abd", Kind::kUserDefined, -1000);
+  v.add("\u2581a", Kind::kNormal, -1);
+  v.add("  ", Kind::kUserDefined, -1000);
   v.source.scores = v.scores;
-  EXPECT_THAT(pieces(make(v.source), "abc"), ElementsAre("ab", "c"));
+  EXPECT_THAT(pieces(make(v.source), "  a"), ElementsAre("  ", "a"));
 }
 
 TEST(Scores, SpaceRunsSpelledWithSpacesAreFound) {
