@@ -22,8 +22,8 @@ _PIECES = [
     "en", "nd", "at", "or", "es", "is", "it", "ou", SPACE + "s", SPACE + "w", "ing", "ed",
     SPACE + "o", SPACE + "c", "al", "ar", SPACE + "f", SPACE + "and", "le", "us", "user", "mo",
     "de", "el", "model", "ll", "th", "ly", "st", "ver", "om", "ch", "sy", "em", "ent", "ter",
-    "id", "ut", "ho", "ght", "ough", "gh", "pe", "ty", "me", "na", "va", "lu", "ue", "call", "qu", "ck", "ss",
-    "tr", "ra", "co",
+    "id", "ut", "ho", "ght", "ough", "gh", "pe", "ty", "me", "na", "va", "lu", "ue",
+    "call", "qu", "ck", "ss", "tr", "ra", "co",
 ]
 
 
