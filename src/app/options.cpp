@@ -1,0 +1,111 @@
+#include "app/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace g4::app {
+namespace {
+
+constexpr std::size_t kTextBytesMax = 64 << 20;
+
+Result<std::string> read_stream(std::istream& in, const std::string& name) {
+  std::string text;
+  std::string buffer(1 << 16, '\0');
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    text.append(buffer, 0, static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kTextBytesMax)
+      return Error{fmt::format("{} is longer than {} MiB of text", name, kTextBytesMax >> 20)};
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& command, ModelArguments& arguments) {
+  command.add_option("MODEL", arguments.model, "File, folder, hf:owner/repo or catalogue name")
+      ->required();
+  command.add_option("--backend", arguments.backend, "Who computes: cpu, or reference (slow)")
+      ->check(CLI::IsMember({"cpu", "reference"}))
+      ->capture_default_str();
+  command.add_option("--threads", arguments.threads, "Threads that compute (0: one per core)")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command.add_option("--context", arguments.context,
+                     "Most tokens of prompt and answer together (0: the model's, at most 8192)");
+  command.add_option("--parallel", arguments.parallel, "Sequences that run at once")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command.add_option("--kv-memory", arguments.kv_memory, "Memory for KV, e.g. 2GiB (0: as needed)")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--chat-template", arguments.chat_template, "How turns are written")
+      ->check(CLI::IsMember({"auto", "none", "gemma3", "gemma4"}))
+      ->capture_default_str();
+  command.add_flag("--quiet", arguments.quiet, "No progress and no statistics on stderr");
+}
+
+LoadOptions to_load_options(const ModelArguments& arguments) {
+  LoadOptions options;
+  options.backend = arguments.backend;
+  options.threads = arguments.threads;
+  options.memory.context_tokens = arguments.context;
+  options.memory.parallel = arguments.parallel;
+  options.memory.kv_bytes = arguments.kv_memory;
+  return options;
+}
+
+void add_sampling_options(CLI::App& command, SamplingArguments& arguments) {
+  command.add_option("--temperature", arguments.temperature, "0: always the likeliest token");
+  command.add_option("--top-k", arguments.top_k, "Only the k likeliest tokens (0: off)");
+  command.add_option("--top-p", arguments.top_p, "Only the likeliest of this mass (1: off)");
+  command.add_option("--min-p", arguments.min_p, "Only tokens this likely against the best");
+  command.add_option("--repetition-penalty", arguments.repetition_penalty, "1: off");
+  command.add_option("--frequency-penalty", arguments.frequency_penalty, "-2 to 2, 0: off");
+  command.add_option("--presence-penalty", arguments.presence_penalty, "-2 to 2, 0: off");
+  command.add_option("--seed", arguments.seed, "Same seed, same words");
+  command.add_option("--max-tokens", arguments.max_tokens, "Most tokens of the answer");
+  command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)");
+}
+
+SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults) {
+  SamplingParams params;
+  params.temperature = arguments.temperature.value_or(defaults.temperature);
+  params.top_k = arguments.top_k.value_or(defaults.top_k);
+  params.top_p = arguments.top_p.value_or(defaults.top_p);
+  params.min_p = arguments.min_p.value_or(params.min_p);
+  params.repetition_penalty = arguments.repetition_penalty.value_or(params.repetition_penalty);
+  params.frequency_penalty = arguments.frequency_penalty.value_or(params.frequency_penalty);
+  params.presence_penalty = arguments.presence_penalty.value_or(params.presence_penalty);
+  params.seed = arguments.seed;
+  return params;
+}
+
+chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tokenizer) {
+  if (name == "none") return chat::TemplateKind::kNone;
+  if (name == "gemma3") return chat::TemplateKind::kGemma3;
+  if (name == "gemma4") return chat::TemplateKind::kGemma4;
+  return chat::detect(tokenizer, !tokenizer.chat_template().empty());
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "gemma4: {}\n", error.message);
+  return 1;
+}
+
+Result<std::string> text_or_stdin(const std::optional<std::string>& text) {
+  if (text) return *text;
+  if (isatty(STDIN_FILENO) == 1) fmt::print(stderr, "(type the text, then Ctrl-D)\n");
+  return read_stream(std::cin, "standard input");
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return Error{fmt::format("cannot read {}", path)};
+  return read_stream(in, path);
+}
+
+}  // namespace g4::app

@@ -1,0 +1,54 @@
+// Flags that several commands share, and what they turn into.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "chat/render.h"
+#include "model/config.h"
+#include "runner/loaded_model.h"
+#include "sampling/sampler.h"
+
+namespace g4::app {
+
+struct ModelArguments {
+  std::string model;  // as typed
+  std::string backend = "cpu";
+  int threads = 0;
+  std::uint64_t context = 0;
+  std::uint32_t parallel = 1;
+  std::uint64_t kv_memory = 0;
+  std::string chat_template = "auto";
+  bool quiet = false;  // no progress, no statistics
+};
+
+void add_model_options(CLI::App& command, ModelArguments& arguments);
+LoadOptions to_load_options(const ModelArguments& arguments);
+
+struct SamplingArguments {
+  std::optional<float> temperature, top_p, min_p, repetition_penalty, frequency_penalty,
+      presence_penalty;
+  std::optional<std::uint32_t> top_k;
+  std::optional<std::uint64_t> seed, max_tokens;
+  std::vector<std::string> stop;
+};
+
+void add_sampling_options(CLI::App& command, SamplingArguments& arguments);
+// What the flags say, over what the checkpoint says.
+SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults);
+
+// "auto" asks the vocabulary and whether the checkpoint carries a template.
+chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tokenizer);
+
+// Prints "gemma4: SENTENCE" on stderr and returns exit code 1.
+int fail(const Error& error);
+
+// The text of an argument, or of standard input if it was not given.
+Result<std::string> text_or_stdin(const std::optional<std::string>& text);
+Result<std::string> read_text_file(const std::string& path);
+
+}  // namespace g4::app

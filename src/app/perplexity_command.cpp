@@ -1,0 +1,123 @@
+// gemma4 perplexity MODEL FILE: how well the model predicts a text.
+//
+// The text is cut into windows of --window tokens, each after <bos>; every token of a window but
+// the <bos> is scored. Windows do not overlap, so figures compare with those of other programs that
+// are run in the same way.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/options.h"
+#include "app/session.h"
+#include "base/progress.h"
+
+namespace g4::app {
+namespace {
+
+struct PerplexityArguments {
+  ModelArguments model;
+  std::string file;
+  std::uint64_t window = 512;
+  std::uint64_t windows_max = 0;
+  bool json = false;
+};
+
+struct Score {
+  std::uint64_t tokens = 0;
+  double sum = 0;  // of log-probabilities
+  double squares = 0;
+
+  void add(double logprob) {
+    ++tokens;
+    sum += logprob;
+    squares += logprob * logprob;
+  }
+  double perplexity() const { return std::exp(-sum / static_cast<double>(tokens)); }
+  // Standard error of the perplexity, to first order.
+  double error() const {
+    const auto n = static_cast<double>(tokens);
+    const double variance = std::max(0.0, squares / n - (sum / n) * (sum / n));
+    return tokens > 1 ? perplexity() * std::sqrt(variance / (n - 1)) : 0;
+  }
+};
+
+GenerateRequest scoring_request(std::span<const TokenId> window, std::optional<TokenId> bos) {
+  GenerateRequest request;
+  if (bos) request.prompt.push_back(*bos);
+  request.prompt.insert(request.prompt.end(), window.begin(), window.end());
+  request.output_tokens_max = 0;
+  request.prompt_logprobs = 0;
+  return request;
+}
+
+Result<Score> score_text(Session& session, const PerplexityArguments& arguments,
+                         std::span<const TokenId> ids) {
+  Score score;
+  InterruptWatch interrupt;
+  std::uint64_t windows = (ids.size() + arguments.window - 1) / arguments.window;
+  if (arguments.windows_max > 0) windows = std::min(windows, arguments.windows_max);
+  for (std::uint64_t i = 0; i < windows && !interrupt.pressed(); ++i) {
+    const auto window = ids.subspan(i * arguments.window,
+                                    std::min(arguments.window, ids.size() - i * arguments.window));
+    const Result<Finished> end = session.generate(
+        scoring_request(window, session.tokenizer().bos()),
+        [&](const ServiceEvent& event) {
+          if (const PromptScored* scored = std::get_if<PromptScored>(&event))
+            for (const SampledToken& token : scored->logprobs)
+              score.add(static_cast<double>(token.logprob));
+        },
+        [&] { return interrupt.pressed(); });
+    if (!end) return end.error();
+    if (!arguments.model.quiet && score.tokens > 0)
+      fmt::print(stderr, "window {} of {}: perplexity so far {:.4f}\n", i + 1, windows,
+                 score.perplexity());
+  }
+  if (score.tokens == 0) return Error{"the text is too short: no token could be scored"};
+  return score;
+}
+
+Result<int> run(const PerplexityArguments& arguments) {
+  const std::string text = G4_TRY(read_text_file(arguments.file));
+  ModelArguments model = arguments.model;
+  if (model.context == 0) model.context = arguments.window + 2;
+  const std::unique_ptr<Session> session = G4_TRY(Session::open(model));
+  const std::vector<TokenId> ids = session->tokenizer().encode(text);
+  const Score score = G4_TRY(score_text(*session, arguments, ids));
+  if (arguments.json) {
+    fmt::print("{}\n",
+               boost::json::serialize(boost::json::object{{"perplexity", score.perplexity()},
+                                                          {"error", score.error()},
+                                                          {"tokens", score.tokens},
+                                                          {"window", arguments.window}}));
+  } else {
+    fmt::print("perplexity {:.4f} +- {:.4f} over {} tokens, windows of {}\n", score.perplexity(),
+               score.error(), score.tokens, arguments.window);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_perplexity_command(CLI::App& app, Run& chosen) {
+  const auto arguments = std::make_shared<PerplexityArguments>();
+  CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
+  add_model_options(*command, arguments->model);
+  command->add_option("FILE", arguments->file, "UTF-8 text")->required();
+  command->add_option("--window", arguments->window, "Tokens of text in a window")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--windows", arguments->windows_max, "Most windows (0: the whole text)");
+  command->add_flag("--json", arguments->json, "One JSON object");
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      const Result<int> code = run(*arguments);
+      return code ? *code : fail(code.error());
+    };
+  });
+}
+
+}  // namespace g4::app

@@ -1,0 +1,96 @@
+// gemma4 run MODEL [PROMPT]: one answer on standard output.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "app/commands.h"
+#include "app/interrupt.h"
+#include "app/options.h"
+#include "app/session.h"
+
+namespace g4::app {
+namespace {
+
+struct RunArguments {
+  ModelArguments model;
+  SamplingArguments sampling;
+  std::optional<std::string> prompt, system;
+  bool raw = false;
+  bool json = false;
+};
+
+Result<std::vector<TokenId>> make_prompt(const Session& session, const RunArguments& arguments) {
+  const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
+  const bool plain = arguments.raw || session.chat_template() == chat::TemplateKind::kNone;
+  if (plain && arguments.system)
+    return Error{"--system needs a chat template, and this prompt is continued as plain text"};
+  if (plain) return session.text_prompt(text);
+  std::vector<chat::Message> messages;
+  if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
+  messages.push_back(text_message(chat::Role::kUser, text));
+  return session.chat_prompt(messages);
+}
+
+std::string to_json(const std::string& text, const Finished& end, const GenerationTimes& times) {
+  return boost::json::serialize(boost::json::object{
+      {"text", text},
+      {"finish_reason", end.reason == Finished::Reason::kLength ? "length" : "stop"},
+      {"prompt_tokens", times.prompt_tokens},
+      {"output_tokens", times.output_tokens},
+      {"first_token_seconds", times.first_token_seconds},
+      {"total_seconds", times.total_seconds},
+      {"output_tokens_per_second", times.output_rate()}});
+}
+
+Result<int> run(const RunArguments& arguments) {
+  const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
+  GenerateRequest request;
+  request.prompt = G4_TRY(make_prompt(*session, arguments));
+  request.sampling = to_sampling(arguments.sampling, session->model().defaults);
+  request.output_tokens_max = arguments.sampling.max_tokens;
+  request.stop = arguments.sampling.stop;
+
+  InterruptWatch interrupt;
+  GenerationClock clock;
+  std::string text;
+  const Finished end = G4_TRY(session->generate(
+      std::move(request),
+      [&](const ServiceEvent& event) {
+        clock.see(event);
+        const TextDelta* delta = std::get_if<TextDelta>(&event);
+        if (delta == nullptr) return;
+        text += delta->text;
+        if (arguments.json) return;
+        fmt::print("{}", delta->text);
+        std::fflush(stdout);
+      },
+      [&] { return interrupt.pressed(); }));
+  if (arguments.json) {
+    fmt::print("{}\n", to_json(text, end, clock.times()));
+  } else {
+    fmt::print("\n");
+    if (!arguments.model.quiet) fmt::print(stderr, "[{}]\n", clock.times().text());
+  }
+  return interrupt.pressed() ? 130 : 0;
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, Run& chosen) {
+  const auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = app.add_subcommand("run", "Answer one prompt");
+  add_model_options(*command, arguments->model);
+  command->add_option("PROMPT", arguments->prompt, "What to ask (absent: standard input)");
+  command->add_option("--system", arguments->system, "Instructions before the conversation");
+  command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
+  command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
+  add_sampling_options(*command, arguments->sampling);
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      const Result<int> code = run(*arguments);
+      return code ? *code : fail(code.error());
+    };
+  });
+}
+
+}  // namespace g4::app

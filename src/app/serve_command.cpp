@@ -1,0 +1,155 @@
+// gemma4 serve MODEL: the HTTP service, until SIGINT or SIGTERM.
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <ctime>
+
+#include "app/commands.h"
+#include "app/options.h"
+#include "app/session.h"
+#include "base/log.h"
+#include "serve/text_server.h"
+
+namespace g4::app {
+namespace {
+
+struct ServeArguments {
+  ModelArguments model;
+  SamplingArguments sampling;
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8000;
+  std::string name;
+  std::vector<std::string> api_keys;
+  std::string cors_origin;
+  std::uint32_t drain_seconds = 30;
+  std::string log_level = "info";
+  bool log_json = false;
+};
+
+// gemma3-270m.gguf -> gemma3-270m; a folder's own name.
+std::string served_name(const ServeArguments& arguments, const Session& session) {
+  if (!arguments.name.empty()) return arguments.name;
+  const std::filesystem::path path =
+      std::filesystem::weakly_canonical(session.model().path).lexically_normal();
+  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+std::string_view outcome_text(HttpAccess::Outcome outcome) {
+  switch (outcome) {
+    case HttpAccess::Outcome::kAnswered:
+      return "answered";
+    case HttpAccess::Outcome::kClientGone:
+      return "client gone";
+    case HttpAccess::Outcome::kAborted:
+      return "aborted";
+  }
+  return "";
+}
+
+// Method, route and numbers; never the address's query, headers or bodies.
+void log_access(const HttpAccess& access) {
+  spdlog::info("{} {} {} in {:.1f} ms, {} bytes, {}", access.request.method,
+               access.pattern.empty() ? "(no route)" : access.pattern, access.status,
+               static_cast<double>(access.time.count()) / 1000, access.bytes,
+               outcome_text(access.outcome));
+}
+
+TextServerOptions server_options(const ServeArguments& arguments) {
+  TextServerOptions options;
+  options.http.address = arguments.address;
+  options.http.port = arguments.port;
+  options.http.cors_allowed_origin = arguments.cors_origin;
+  options.http.observe = log_access;
+  options.api_keys = arguments.api_keys;
+  if (const char* key = std::getenv("G4_API_KEY"); key != nullptr && *key != '\0')
+    options.api_keys.emplace_back(key);
+  return options;
+}
+
+// Signals are waited for on the main thread; blocked before any other thread starts.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  }
+  void wait() const {
+    int signal = 0;
+    sigwait(&set_, &signal);
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+Result<int> run(const ServeArguments& arguments) {
+  set_up_log(parse_log_level(arguments.log_level).value_or(LogLevel::kInfo),
+             arguments.log_json ? LogFormat::kJson : LogFormat::kText);
+  const StopSignals signals;
+  const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
+  const api::ServedModel model{
+      .id = served_name(arguments, *session),
+      .created = std::time(nullptr),
+      .context_tokens_max = session->model().memory.context_tokens,
+      .defaults = to_sampling(arguments.sampling, session->model().defaults),
+      .chat_template = session->chat_template()};
+  const TextServerOptions options = server_options(arguments);
+  TextServer server(session->service(), model, options);
+  if (Status status = server.start(); !status) return status.error();
+  if (options.api_keys.empty() && !arguments.address.starts_with("127.") &&
+      arguments.address != "::1")
+    spdlog::warn("listening on {} without --api-key: everyone who reaches it can use the model",
+                 arguments.address);
+  const bool v6 = arguments.address.find(':') != std::string::npos;
+  fmt::print("{} is served at http://{}{}{}:{}\n", model.id, v6 ? "[" : "", arguments.address,
+             v6 ? "]" : "", server.port());
+  std::fflush(stdout);
+
+  signals.wait();
+  spdlog::info("stopping: answers that run may finish within {} s", arguments.drain_seconds);
+  const bool all = server.drain(std::chrono::seconds(arguments.drain_seconds));
+  spdlog::info(all ? "all answers were finished" : "some answers were broken off");
+  return 0;
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, Run& chosen) {
+  const auto arguments = std::make_shared<ServeArguments>();
+  arguments->model.parallel = 8;
+  CLI::App* command = app.add_subcommand("serve", "Serve a model over HTTP");
+  add_model_options(*command, arguments->model);
+  command->add_option("--address", arguments->address, "IP address to listen on")
+      ->check(CLI::ValidIPV4 | CLI::Validator(
+                                   [](std::string& text) {
+                                     return text.find(':') == std::string::npos ? "no IP address"
+                                                                                : "";
+                                   },
+                                   "IP"))
+      ->capture_default_str();
+  command->add_option("--port", arguments->port, "Port (0: any free one, which is printed)")
+      ->capture_default_str();
+  command->add_option("--name", arguments->name, "Name of the model in the APIs");
+  command->add_option("--api-key", arguments->api_keys,
+                      "Key that clients must send (may be repeated; also $G4_API_KEY)");
+  command->add_option("--cors-origin", arguments->cors_origin, "Origin whose pages may ask, or *");
+  command->add_option("--drain-seconds", arguments->drain_seconds, "Time for answers to finish")
+      ->capture_default_str();
+  command->add_option("--log-level", arguments->log_level, "debug, info, warning, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+      ->capture_default_str();
+  command->add_flag("--log-json", arguments->log_json, "Log lines are JSON objects");
+  add_sampling_options(*command, arguments->sampling);
+  command->callback([arguments, &chosen] {
+    chosen = [arguments] {
+      const Result<int> code = run(*arguments);
+      return code ? *code : fail(code.error());
+    };
+  });
+}
+
+}  // namespace g4::app
