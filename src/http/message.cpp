@@ -69,7 +69,7 @@ std::optional<std::string_view> HttpRequest::query_value(std::string_view name) 
 std::string_view HttpRequest::param(std::string_view name) const {
   for (const NamedValue& item : params)
     if (item.name == name) return item.value;
-  assert(!"the route's pattern does not name this parameter");
+  assert(false && "the route's pattern does not name this parameter");
   return {};
 }
 

@@ -15,6 +15,9 @@ namespace {
 
 // Chunk extensions and trailers that are not over by then are an attack.
 constexpr std::size_t kUnparsedBodyBytesMax = 16 * 1024;
+// The shortest end of a chunked body, `0 CR LF CR LF`. With fewer bytes there can be nothing to do,
+// and Beast 1.81 asserts when it is shown the fourth of these five alone.
+constexpr std::size_t kChunkedEndBytes = 5;
 constexpr int kEmptyLinesMax = 4;
 // Around the target in the request line: a method, two spaces, `HTTP/1.1`.
 constexpr std::size_t kRequestLineExtraBytes = 64;
@@ -200,7 +203,7 @@ bool RequestReader::accept_framing() {
 RequestReader::Step RequestReader::read_body() {
   auto& parser = parser_->beast;
   while (!parser.is_done()) {
-    if (input_.empty()) return Step::kNeedMore;
+    if (input_.size() < (parser.chunked() ? kChunkedEndBytes : 1)) return Step::kNeedMore;
     boost::beast::error_code ec;
     const std::size_t used = parser.put(boost::asio::buffer(input_), ec);
     input_.erase(0, used);
