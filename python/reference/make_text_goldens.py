@@ -1,10 +1,11 @@
 """Golden token ids for src/text: texts of every kind with the ids of Hugging Face `tokenizers`.
 
-    make_text_goldens.py --gemma4 VOCAB.gguf --gemma3 tokenizer.json --out tests/golden/text/gemma.jsonl
-                         [--published VOCAB.inp VOCAB.out]
+    make_text_goldens.py --gemma4 VOCAB.gguf --gemma3 tokenizer.json
+                         --out tests/golden/text/gemma.jsonl [--published VOCAB.inp VOCAB.out]
 
-VOCAB.gguf carries the vocabulary of Gemma 4; a tokenizer.json equal to the published one is built from
-it. One JSON object a line:
+VOCAB.gguf carries the vocabulary of Gemma 4, from which a tokenizer.json is built: its merges equal
+those of Gemma 3's published file, its added tokens are those of type control and user-defined.
+One JSON object a line:
     text | hex       the text, or its bytes where they are not UTF-8
     times            the text is repeated so often (then ids are given as [count, FNV-1a] pairs)
     g4 g4_text       ids of Gemma 4 with special tokens parsed / kept as text
@@ -23,7 +24,9 @@ from tokenizers import Tokenizer
 
 MARK = "\u2581"
 NORMALIZER = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
-SPLIT = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+SPLIT = {
+    "type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False,
+}
 DECODER = {
     "type": "Sequence",
     "decoders": [
@@ -41,8 +44,8 @@ def gemma4_json(path):
     kinds = fields["tokenizer.ggml.token_type"].contents()
     merges = fields["tokenizer.ggml.merges"].contents()
     added = [
-        {"id": i, "content": t, "special": True, "normalized": False, "lstrip": False, "rstrip": False,
-         "single_word": False}
+        {"id": i, "content": t, "special": True, "normalized": False, "lstrip": False,
+         "rstrip": False, "single_word": False}
         for i, (t, k) in enumerate(zip(tokens, kinds)) if k in ADDED_KINDS
     ]
     model = {
@@ -69,43 +72,49 @@ def without_markers(description):
 
 
 PUBLISHED = [
-    "ied 4 ½ months", "Äpfel", "", " ", "  ", "   ", "\t", "\n", "\n\n", "\n\n\n", "\t\n", "Hello world",
-    " Hello world", "Hello World", " Hello World", " Hello World!", "Hello, world!", " Hello, world!",
-    " this is 🦙.cpp", "w048 7tuijk dsdfhu", "нещо на Български", "Hello", " Hello", "  Hello", "   Hello",
-    "    Hello", "    Hello\n    Hello", " (", "\n =", "' era",
+    "ied 4 ½ months", "Äpfel", "", " ", "  ", "   ", "\t", "\n", "\n\n", "\n\n\n", "\t\n",
+    "Hello world", " Hello world", "Hello World", " Hello World", " Hello World!",
+    "Hello, world!", " Hello, world!", " this is 🦙.cpp", "w048 7tuijk dsdfhu",
+    "нещо на Български", "Hello", " Hello", "  Hello", "   Hello", "    Hello",
+    "    Hello\n    Hello", " (", "\n =", "' era",
     "Hello, y'all! How are you 😁 ?我想在apple工作1314151天～", "!!!!!!", "3", "33", "333", "3333",
     "33333", "Cửa Việt", " discards", "The capital of France is",
 ]
 
 HAND = [
-    "<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "[multimodal]", "a<bos>b", "<bos", "<<bos>>", "<bos><bos>",
-    " <bos> ", "<bos>\n\n<eos>", "< bos >", "<BOS>", "<|turn>", "<turn|>", "<|turn>user\nHi<turn|>\n",
-    "<|turn>model\n<|channel>thought\n<channel|>", "<|tool_call>call:f{a:<|\"|>x<|\"|>}<tool_call|>",
-    "<|tool_response>", "<tool_response|>", "<|tool>", "<tool|>", "<|think|>", "<|image>", "<image|>",
-    "<|image|>", "<|audio>", "<audio|>", "<|audio|>", "<|video|>", "<|\"|>", "<|turn", "|turn>", "<|turn|>",
-    "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", "<start_of_image>", "<end_of_image>",
-    "<start_of_turn", "<unused0>", "<unused1>", "<unused12>", "<unused6241>", "<unused99999>", "x<unused7>y",
-    "<table><tr><td>1</td></tr></table>", "<b>bold</b> <i>it</i>", "<h1>T</h1>\n<p>x</p>", "</s>", "<s>",
-    "<a href=\"x\">y</a>", "<ul><li>a</li></ul>", "<code>x = 1</code>", "<strong>", "<blockquote>q",
-    "<0x41>", "<0x0A>", "<0xFF>", "<0xe2>", "<0x", "\u2581", "\u2581\u2581", "\u2581\u2581\u2581the",
-    "a\u2581b", " \u2581 ", "\u2581 \u2581", "  \u2581\u2581  ", "the \u2581the", "x\u2581\u2581y  z",
-    "\r\n", "\r", "\r\n\r\n", "a\r\nb", "\0", "\x01\x02", "a\0b", "\x7f", "\u00a0", "a\u00a0b", "\u3000",
-    "\u200b", "\u200d", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\U0010ffff", "\U000e0001", "e\u0301",
-    "\u0301", "ﬁ ﬂ", "ＡＢＣ", "½ ¼ ²", "👨‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪🇫🇷", "🇩", "❤️", "1️⃣", "🧑🏿‍🚀",
-    "👩‍❤️‍💋‍👨", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "😀😃😄😁😆", "🦙🦙", "1234567890", "3.14159", "1,000,000", "0x1F", "1e-5",
-    "١٢٣", "१२३", "don't", "I'm we'll", "it’s", "“quoted” — dash…", "C++", "a=b==c===d", "x->y::z",
-    "int main() {\n\treturn 0;\n}\n", "def f(x):\n    if x:\n        return x + 1\n\n\nclass A:\n    pass\n",
-    "SELECT * FROM t WHERE a='b';", "{\"a\": [1, 2, {\"b\": null}]}", "https://example.org/a?b=c&d=%20#e",
-    "\\frac{a}{b} $x^2$", "| a | b |\n|---|---|\n| 1 | 2 |", "- item\n- item\n  - sub", "```python\nx\n```",
-    "ÀÉÎÕÜ àéîõü ßẞ", "Ελληνικά κείμενο", "Русский текст", "日本語のテキスト", "中文文本，標點。", "한국어 텍스트",
-    "النص العربي", "טקסט עברי", "हिन्दी पाठ", "ไทยข้อความ", "বাংলা লেখা", "தமிழ் உரை", "አማርኛ", "ქართული",
-    "Հայերեն", "ខ្មែរ", "မြန်မာ", "සිංහල", "ລາວ", "བོད་ཡིག", "ᏣᎳᎩ", "ᐃᓄᒃᑎᑐᑦ", "𐍈𐌰𐌹𐍂𐌻", "𓀀𓀁", "𝔘𝔫𝔦", "ⵜⴰⵎ",
+    "<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "[multimodal]", "a<bos>b", "<bos", "<<bos>>",
+    "<bos><bos>", " <bos> ", "<bos>\n\n<eos>", "< bos >", "<BOS>", "<|turn>", "<turn|>",
+    "<|turn>user\nHi<turn|>\n", "<|turn>model\n<|channel>thought\n<channel|>",
+    "<|tool_call>call:f{a:<|\"|>x<|\"|>}<tool_call|>", "<|tool_response>", "<tool_response|>",
+    "<|tool>", "<tool|>", "<|think|>", "<|image>", "<image|>", "<|image|>", "<|audio>",
+    "<audio|>", "<|audio|>", "<|video|>", "<|\"|>", "<|turn", "|turn>", "<|turn|>",
+    "<start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", "<start_of_image>",
+    "<end_of_image>", "<start_of_turn", "<unused0>", "<unused1>", "<unused12>", "<unused6241>",
+    "<unused99999>", "x<unused7>y", "<table><tr><td>1</td></tr></table>", "<b>bold</b> <i>it</i>",
+    "<h1>T</h1>\n<p>x</p>", "</s>", "<s>", "<a href=\"x\">y</a>", "<ul><li>a</li></ul>",
+    "<code>x = 1</code>", "<strong>", "<blockquote>q", "<0x41>", "<0x0A>", "<0xFF>", "<0xe2>",
+    "<0x", "\u2581", "\u2581\u2581", "\u2581\u2581\u2581the", "a\u2581b", " \u2581 ",
+    "\u2581 \u2581", "  \u2581\u2581  ", "the \u2581the", "x\u2581\u2581y  z", "\r\n", "\r",
+    "\r\n\r\n", "a\r\nb", "\0", "\x01\x02", "a\0b", "\x7f", "\u00a0", "a\u00a0b", "\u3000",
+    "\u200b", "\u200d", "\ufeff", "\ufffd", "\ufffe", "\uffff", "\U0010ffff", "\U000e0001",
+    "e\u0301", "\u0301", "ﬁ ﬂ", "ＡＢＣ", "½ ¼ ²", "👨‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪🇫🇷", "🇩", "❤️", "1️⃣",
+    "🧑🏿‍🚀", "👩‍❤️‍💋‍👨", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "😀😃😄😁😆", "🦙🦙", "1234567890", "3.14159", "1,000,000", "0x1F",
+    "1e-5", "١٢٣", "१२३", "don't", "I'm we'll", "it’s", "“quoted” — dash…", "C++", "a=b==c===d",
+    "x->y::z", "int main() {\n\treturn 0;\n}\n",
+    "def f(x):\n    if x:\n        return x + 1\n\n\nclass A:\n    pass\n",
+    "SELECT * FROM t WHERE a='b';", "{\"a\": [1, 2, {\"b\": null}]}",
+    "https://example.org/a?b=c&d=%20#e", "\\frac{a}{b} $x^2$", "| a | b |\n|---|---|\n| 1 | 2 |",
+    "- item\n- item\n  - sub", "```python\nx\n```", "ÀÉÎÕÜ àéîõü ßẞ", "Ελληνικά κείμενο",
+    "Русский текст", "日本語のテキスト", "中文文本，標點。", "한국어 텍스트", "النص العربي", "טקסט עברי", "हिन्दी पाठ",
+    "ไทยข้อความ", "বাংলা লেখা", "தமிழ் உரை", "አማርኛ", "ქართული", "Հայերեն", "ខ្មែរ", "မြန်မာ",
+    "සිංහල", "ລາວ", "བོད་ཡིག", "ᏣᎳᎩ", "ᐃᓄᒃᑎᑐᑦ", "𐍈𐌰𐌹𐍂𐌻", "𓀀𓀁", "𝔘𝔫𝔦", "ⵜⴰⵎ",
 ]
 
 REPEATED = [
-    ("a", 100000), (" ", 100000), ("\n", 100000), ("\t", 50000), ("😁", 20000), ("🦙", 20000), ("ab ", 30000),
-    ("é", 30000), ("<", 30000), ("\n\t", 20000), ("\u2581 ", 20000), ("=", 50000), ("中", 30000), ("0", 50000),
-    ("<b", 20000), ("<unused", 5000), ("\n ", 20000), ("aA", 20000), ("Hello world. ", 5000), ("\u0e01", 20000),
+    ("a", 100000), (" ", 100000), ("\n", 100000), ("\t", 50000), ("😁", 20000), ("🦙", 20000),
+    ("ab ", 30000), ("é", 30000), ("<", 30000), ("\n\t", 20000), ("\u2581 ", 20000), ("=", 50000),
+    ("中", 30000), ("0", 50000), ("<b", 20000), ("<unused", 5000), ("\n ", 20000), ("aA", 20000),
+    ("Hello world. ", 5000), ("\u0e01", 20000),
 ]
 
 
@@ -129,14 +138,17 @@ def whitespace(rng):
             yield unit * n
             yield "x" + unit * n + "y"
     for _ in range(150):
-        runs = (rng.choice(["\n", " ", "\t", "\r\n", MARK]) * rng.randint(1, 35) for _ in range(rng.randint(1, 4)))
+        units = ["\n", " ", "\t", "\r\n", MARK]
+        runs = (rng.choice(units) * rng.randint(1, 35) for _ in range(rng.randint(1, 4)))
         yield rng.choice(["", "a", "}", "."]) + "".join(runs) + rng.choice(["", "b", "{", "<b>"])
 
 
 def mixed(rng, count):
     pools = [
-        "etaoinshrdlu", "etaoinshrdluETAOIN ", "abc \n", "0123456789.,-", "(){}[]<>;:=+-*/&|!\"'_ \n\t", "aeiouàéîõü ",
-        "абвгдежзиклмнопрст ", "的一是不了人我在有他这", "あいうえおカキクケコ", "가나다라마바사 ", "😀😂🤣❤️👍🦙🔥", " ", "\n", "<>|/bosturn",
+        "etaoinshrdlu", "etaoinshrdluETAOIN ", "abc \n", "0123456789.,-", "(){}[]<>;:=+-*/&|!\"'_ \n\t",
+        "aeiouàéîõü ",
+        "абвгдежзиклмнопрст ", "的一是不了人我在有他这", "あいうえおカキクケコ", "가나다라마바사 ", "😀😂🤣❤️👍🦙🔥",
+        " ", "\n", "<>|/bosturn",
         "".join(chr(c) for c in range(1, 128)),
     ]
     for _ in range(count):
@@ -156,12 +168,15 @@ def glued(rng, tokens, count):
 
 
 def broken(rng, count):
-    yield from (b"\xff", b"\xc0\xaf", b"\xe2\x82", b"\xf0\x9f\xa6", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\x80b",
-                b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac", b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xe0\x80\x80")
+    yield from (
+        b"\xff", b"\xc0\xaf", b"\xe2\x82", b"\xf0\x9f\xa6", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\x80b",
+        b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac", b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xe0\x80\x80",
+    )
+    leads = [0x80, 0xBF, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF]
     for _ in range(count):
         data = bytearray("".join(mixed(rng, 1)).encode())
         for _ in range(rng.randint(1, 4)):
-            data[rng.randrange(len(data))] = rng.choice([0x80, 0xBF, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF])
+            data[rng.randrange(len(data))] = rng.choice(leads)
         yield bytes(data)
 
 
@@ -196,14 +211,19 @@ def main():
     added = [t["content"] for d in (three, four) for t in d["added_tokens"]
              if t["content"] != "<image_soft_token>" and "unused" not in t["content"]]
     words = list(four["model"]["vocab"])
-    cases = [{"text": t} for t in [*PUBLISHED, *HAND, *scripts(rng), *whitespace(rng), *mixed(rng, 700),
-                                   *glued(rng, words, 700), *glued(rng, words[500:20000], 500),
-                                   *glued(rng, added + words[500:4000], 300)]]
+    texts = [
+        *PUBLISHED, *HAND, *scripts(rng), *whitespace(rng), *mixed(rng, 700), *glued(rng, words, 700),
+        *glued(rng, words[500:20000], 500), *glued(rng, added + words[500:4000], 300),
+    ]
+    cases = [{"text": t} for t in texts]
     cases += [{"hex": b.hex()} for b in broken(rng, 120)]
     cases += [{"text": t, "times": n} for t, n in REPEATED]
     with open(options.out, "w", encoding="utf-8") as out:
         for case in cases:
-            text = case["text"] if "text" in case else bytes.fromhex(case["hex"]).decode("utf-8", "replace")
+            if "hex" in case:
+                text = bytes.fromhex(case["hex"]).decode("utf-8", "replace")
+            else:
+                text = case["text"]
             ids = {}
             for key, encode in encoders.items():
                 ids[key] = encode(text * case.get("times", 1))
