@@ -145,7 +145,8 @@ def whitespace(rng):
 
 def mixed(rng, count):
     pools = [
-        "etaoinshrdlu", "etaoinshrdluETAOIN ", "abc \n", "0123456789.,-", "(){}[]<>;:=+-*/&|!\"'_ \n\t",
+        "etaoinshrdlu", "etaoinshrdluETAOIN ", "abc \n", "0123456789.,-",
+        "(){}[]<>;:=+-*/&|!\"'_ \n\t",
         "aeiouàéîõü ",
         "абвгдежзиклмнопрст ", "的一是不了人我在有他这", "あいうえおカキクケコ", "가나다라마바사 ", "😀😂🤣❤️👍🦙🔥",
         " ", "\n", "<>|/bosturn",
@@ -169,8 +170,9 @@ def glued(rng, tokens, count):
 
 def broken(rng, count):
     yield from (
-        b"\xff", b"\xc0\xaf", b"\xe2\x82", b"\xf0\x9f\xa6", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\x80b",
-        b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac", b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xe0\x80\x80",
+        b"\xff", b"\xc0\xaf", b"\xe2\x82", b"\xf0\x9f\xa6", b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80", b"a\x80b", b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac", b"\xf8\x88\x80\x80\x80",
+        b"\xc3", b"\xe0\x80\x80",
     )
     leads = [0x80, 0xBF, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF]
     for _ in range(count):
@@ -212,8 +214,8 @@ def main():
              if t["content"] != "<image_soft_token>" and "unused" not in t["content"]]
     words = list(four["model"]["vocab"])
     texts = [
-        *PUBLISHED, *HAND, *scripts(rng), *whitespace(rng), *mixed(rng, 700), *glued(rng, words, 700),
-        *glued(rng, words[500:20000], 500), *glued(rng, added + words[500:4000], 300),
+        *PUBLISHED, *HAND, *scripts(rng), *whitespace(rng), *mixed(rng, 700),
+        *glued(rng, words, 700), *glued(rng, words[500:20000], 500), *glued(rng, added + words[500:4000], 300),
     ]
     cases = [{"text": t} for t in texts]
     cases += [{"hex": b.hex()} for b in broken(rng, 120)]
