@@ -171,7 +171,8 @@ def glued(rng, tokens, count):
 def broken(rng, count):
     yield from (
         b"\xff", b"\xc0\xaf", b"\xe2\x82", b"\xf0\x9f\xa6", b"\xed\xa0\x80",
-        b"\xf4\x90\x80\x80", b"a\x80b", b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac", b"\xf8\x88\x80\x80\x80",
+        b"\xf4\x90\x80\x80", b"a\x80b", b"\xe2\x82a", b"\xf0\x9f\x98\xe2\x82\xac",
+        b"\xf8\x88\x80\x80\x80",
         b"\xc3", b"\xe0\x80\x80",
     )
     leads = [0x80, 0xBF, 0xC2, 0xE0, 0xE2, 0xED, 0xF0, 0xF4, 0xFF]
@@ -215,7 +216,8 @@ def main():
     words = list(four["model"]["vocab"])
     texts = [
         *PUBLISHED, *HAND, *scripts(rng), *whitespace(rng), *mixed(rng, 700),
-        *glued(rng, words, 700), *glued(rng, words[500:20000], 500), *glued(rng, added + words[500:4000], 300),
+        *glued(rng, words, 700), *glued(rng, words[500:20000], 500),
+        *glued(rng, added + words[500:4000], 300),
     ]
     cases = [{"text": t} for t in texts]
     cases += [{"hex": b.hex()} for b in broken(rng, 120)]
