@@ -27,6 +27,13 @@ FinishEvent ended(FinishReason reason) {
   return event;
 }
 
+// What the options may ask is bounded by what a step can hold.
+EngineOptions fitted(EngineOptions options, const RunnerLimits& limits) {
+  options.running_max = std::clamp(options.running_max, 1u,
+                                   std::min(limits.step_sequences_max, limits.step_tokens_max));
+  return options;
+}
+
 bool is_stop(const Sequence& sequence, TokenId id) {
   const auto& stop = sequence.request.stop_tokens;
   return std::find(stop.begin(), stop.end(), id) != stop.end();
@@ -38,7 +45,7 @@ struct Engine::Impl {
   Impl(std::unique_ptr<Runner> owned_runner, EngineOptions owned_options)
       : runner(std::move(owned_runner)),
         limits(runner->limits()),
-        options(std::move(owned_options)),
+        options(fitted(std::move(owned_options), limits)),
         scheduler(limits, options.running_max),
         thread([this] { run(); }) {}
 

@@ -61,7 +61,7 @@ struct Refusal {
 };
 
 struct EngineOptions {
-  std::uint32_t running_max = 8;    // sequences that share steps
+  std::uint32_t running_max = 8;    // sequences that share steps; lowered to what a step holds
   std::uint32_t queue_max = 64;     // waiting requests
   std::vector<TokenId> suppressed;  // never sampled
 };
@@ -79,7 +79,7 @@ class Engine {
 
   std::variant<RequestId, Refusal> submit(EngineRequest request, EngineSink sink);
   void cancel(RequestId id);  // unknown or finished ids are ignored
-  void drain();               // take no more; returns when all have finished
+  void drain();               // take no more; returns when all have finished; not from a sink
   EngineStats stats() const;
   const RunnerLimits& limits() const;
 

@@ -220,7 +220,7 @@ TEST(Engine, TheQueueIsBoundedAndDrainRefuses) {
         std::holds_alternative<RequestId>(house.engine.submit(request({1, 2}, 5), c.sink())));
   const Refusal refusal = house.refused(request({1, 2}, 5));
   EXPECT_EQ(refusal.kind, Refusal::Kind::kQueueFull);
-  EXPECT_THAT(refusal.message, HasSubstr("3 requests"));
+  EXPECT_THAT(refusal.message, HasSubstr("3 requests are running or waiting; 1 may run and 2"));
   house.engine.drain();
   EXPECT_EQ(house.refused(request({1}, 1)).kind, Refusal::Kind::kStopping);
   for (Collector& c : collectors) EXPECT_EQ(c.wait().tokens.size(), 5u);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace g4 {
 
@@ -105,8 +106,9 @@ void Scheduler::plan_prompts() {
     budget -= more;
   };
   give(prompts_.front(), std::max<std::uint64_t>(budget / 4, 1));
-  std::stable_sort(prompts_.begin(), prompts_.end(), [](const Chunk& a, const Chunk& b) {
-    return a.sequence->pending() < b.sequence->pending();
+  std::sort(prompts_.begin(), prompts_.end(), [](const Chunk& a, const Chunk& b) {
+    return std::pair(a.sequence->pending(), a.sequence->id) <
+           std::pair(b.sequence->pending(), b.sequence->id);
   });
   for (Chunk& chunk : prompts_) {
     give(chunk, budget);

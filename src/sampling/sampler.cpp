@@ -191,25 +191,18 @@ Candidate Sampler::Impl::top_p_cut(std::span<const float> weights, double total)
 
 TokenId Sampler::Impl::draw_from_all(std::span<float> logits, float max) {
   const double total = exponentiate(logits, max, params.temperature);
-  const std::span<const float> weights = logits;
+  const std::span<float> weights = logits;
   Candidate cut{0, std::numeric_limits<TokenId>::max()};
   if (params.top_p < 1) cut = top_p_cut(weights, total);
-  const auto kept = [&](std::size_t i) {
-    const Candidate c{weights[i], static_cast<TokenId>(i)};
-    return c.value > 0 && c.value >= params.min_p && !better(cut, c);
-  };
-  double kept_total = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i)
-    if (kept(i)) kept_total += static_cast<double>(weights[i]);
+  const double kept_total = keep_until(weights, cut, params.min_p);
   const double target = uniform(*params.seed, drawn) * kept_total;
   double cumulated = 0;
-  std::size_t last = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (!kept(i)) continue;
-    last = i;
     cumulated += static_cast<double>(weights[i]);
-    if (cumulated > target) break;
+    if (cumulated > target) return static_cast<TokenId>(i);
   }
+  std::size_t last = weights.size() - 1;  // rounding: the two sums differ in their last bits
+  while (weights[last] == 0) --last;
   return static_cast<TokenId>(last);
 }
 

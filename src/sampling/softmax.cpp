@@ -115,6 +115,34 @@ double exponentiate(std::span<float> values, float max, float temperature) {
   return sum;
 }
 
+double keep_until(std::span<float> weights, const Candidate& cut, float least) {
+  double sum = 0;
+  // Among equals the lower ids stay: `edge` is the least weight kept up to cut.id, and behind it.
+  const auto keep = [&](std::size_t begin, std::size_t end, float edge) {
+    for (std::size_t block = begin; block < end; block += kBlock) {
+      const std::size_t block_end = std::min(block + kBlock, end);
+      float lanes[kLanes] = {};
+      std::size_t i = block;
+      for (; i + kLanes <= block_end; i += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+          weights[i + l] = weights[i + l] >= edge ? weights[i + l] : 0.0F;
+          lanes[l] += weights[i + l];
+        }
+      }
+      for (; i < block_end; ++i) {
+        weights[i] = weights[i] >= edge ? weights[i] : 0.0F;
+        lanes[0] += weights[i];
+      }
+      sum += static_cast<double>(sum_lanes(lanes));
+    }
+  };
+  const std::size_t up_to = std::min(static_cast<std::size_t>(cut.id) + 1, weights.size());
+  const float above = std::nextafter(cut.value, std::numeric_limits<float>::infinity());
+  keep(0, up_to, std::max(cut.value, least));
+  keep(up_to, weights.size(), std::max(above, least));
+  return sum;
+}
+
 // Keeps a pool of at most 2k + 256 candidates; when it is full the best k stay and their worst
 // value becomes the threshold, after which whole groups of values are skipped by their maximum.
 void select_best(std::span<const float> values, std::size_t k, std::vector<Candidate>& best) {

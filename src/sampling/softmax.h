@@ -42,6 +42,10 @@ double exponentiate(std::span<float> values, float max, float temperature);
 // How many values are better than values[id], plus 1. NaN counts as -inf.
 std::uint32_t rank_of(std::span<const float> values, TokenId id);
 
+// Sets to 0 every weight that is below `least` or behind `cut` in the order of better(); returns
+// the sum of the others.
+double keep_until(std::span<float> weights, const Candidate& cut, float least);
+
 // The best min(k, size) values in order. NaN counts as -inf.
 void select_best(std::span<const float> values, std::size_t k, std::vector<Candidate>& best);
 

@@ -98,5 +98,25 @@ TEST(Exponentiate, GivesWeightsAndTheirSum) {
   EXPECT_NEAR(total, 1 + std::exp(-4.0) + std::exp(-2.0), 1e-6);
 }
 
+TEST(KeepUntil, EqualsTheDefinition) {
+  std::mt19937 random(4);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> weights(1 + random() % 3000);
+    for (float& w : weights) w = static_cast<float>(random() % 6) / 5;
+    const Candidate cut{static_cast<float>(random() % 6) / 5,
+                        round % 4 == 0 ? std::numeric_limits<TokenId>::max()
+                                       : static_cast<TokenId>(random() % weights.size())};
+    const float least = round % 2 == 0 ? 0.0F : 0.4F;
+    std::vector<float> want = weights;
+    double sum = 0;
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      if (want[i] < least || better(cut, {want[i], static_cast<TokenId>(i)})) want[i] = 0;
+      sum += static_cast<double>(want[i]);
+    }
+    EXPECT_NEAR(keep_until(weights, cut, least), sum, 1e-3);
+    ASSERT_EQ(weights, want);
+  }
+}
+
 }  // namespace
 }  // namespace g4
