@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
+#include <vector>
 
 #include "http/server.h"
 #include "http/sse.h"
@@ -162,6 +165,48 @@ TEST_F(HttpServerTest, SteadySlowReaderIsNotDropped) {
   client.forget();
   EXPECT_NE(client.read_all(milliseconds(300)), TestClient::Read::kReset);
   EXPECT_GT(got + client.received().size(), 8'000'000U);
+}
+
+TEST_F(HttpServerTest, RequestsSentAheadDuringAStreamWaitTheirTurn) {
+  start();
+  TestClient client(port());
+  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  const StreamPtr stream = held_.stream();
+  constexpr int kAhead = 4000;  // 140 KB: more than the server takes in before it answers
+  std::string ahead;
+  for (int i = 0; i < kAhead; ++i) ahead += "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+  std::thread sender([&] { client.send(ahead); });
+  EXPECT_TRUE(stream->write("still here"));
+  EXPECT_TRUE(client.read_until("still here"));
+  stream->finish();
+  EXPECT_EQ(client.read_answer().body, "still here");
+  for (int i = 0; i < kAhead; ++i) ASSERT_EQ(client.read_answer().body, "hello") << i;
+  sender.join();
+  EXPECT_EQ(held_.gone, 0);
+}
+
+TEST_F(HttpServerTest, StopUnderFire) {
+  start();
+  std::atomic<bool> over = false;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i)
+    clients.emplace_back([&] {
+      while (!over) {
+        try {
+          TestClient client(port());
+          client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+          client.read_some(milliseconds(3));
+        } catch (const std::runtime_error&) {  // nobody listens any more
+          std::this_thread::sleep_for(milliseconds(1));
+        }
+      }
+    });
+  std::this_thread::sleep_for(milliseconds(100));
+  server_->stop();
+  over = true;
+  for (auto& client : clients) client.join();
+  EXPECT_EQ(server_->stats().connections, 0U);
+  EXPECT_EQ(held_.gone, held_.held);  // everyone who began was told
 }
 
 TEST_F(HttpServerTest, DrainLetsStreamsFinish) {
