@@ -47,8 +47,9 @@ struct Score {
 
 GenerateRequest scoring_request(std::span<const TokenId> window, std::optional<TokenId> bos) {
   GenerateRequest request;
+  request.prompt.reserve(window.size() + 1);
   if (bos) request.prompt.push_back(*bos);
-  request.prompt.insert(request.prompt.end(), window.begin(), window.end());
+  for (const TokenId id : window) request.prompt.push_back(id);
   request.output_tokens_max = 0;
   request.prompt_logprobs = 0;
   return request;
