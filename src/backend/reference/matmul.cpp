@@ -13,14 +13,22 @@ float gelu_tanh(float x) {
       (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (value + 0.044715 * value * value * value))));
 }
 
+double dot(const float* a, const float* b, std::int64_t n) {
+  constexpr int kLanes = 4;  // so that compilers vectorise; double keeps the order harmless
+  double lanes[kLanes] = {};
+  std::int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes)
+    for (int lane = 0; lane < kLanes; ++lane)
+      lanes[lane] += static_cast<double>(a[j + lane]) * b[j + lane];
+  for (; j < n; ++j) lanes[0] += static_cast<double>(a[j]) * b[j];
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+
 void multiply(const RowWeight& weight, std::int64_t expert, const float* x, float* out) {
   std::vector<float> row(static_cast<std::size_t>(weight.in));
   for (std::int64_t i = 0; i < weight.out; ++i) {
     weight.decode(expert, i, row.data());
-    double sum = 0;
-    for (std::int64_t j = 0; j < weight.in; ++j)
-      sum += static_cast<double>(row[static_cast<std::size_t>(j)]) * x[j];
-    out[i] = static_cast<float>(sum);
+    out[i] = static_cast<float>(dot(row.data(), x, weight.in));
   }
 }
 
@@ -32,12 +40,8 @@ void ReferenceBackend::project(Mat x, std::span<const Projection> projections) {
     std::vector<float> row(static_cast<std::size_t>(weight.in));
     for (std::int64_t i = 0; i < weight.out; ++i) {
       weight.decode(0, i, row.data());
-      for (std::int64_t t = 0; t < x.rows; ++t) {
-        double sum = 0;
-        for (std::int64_t j = 0; j < weight.in; ++j)
-          sum += static_cast<double>(row[static_cast<std::size_t>(j)]) * x.row(t)[j];
-        projection.out.row(t)[i] = static_cast<float>(sum);
-      }
+      for (std::int64_t t = 0; t < x.rows; ++t)
+        projection.out.row(t)[i] = static_cast<float>(dot(row.data(), x.row(t), weight.in));
     }
   }
 }

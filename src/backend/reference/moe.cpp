@@ -23,10 +23,7 @@ Routing ReferenceBackend::route(Mat x, const RouterWeights& router, float eps) {
       value = static_cast<float>(value * static_cast<double>(router.scale[j]) * root);
     }
     for (std::size_t e = 0; e < p.size(); ++e) {
-      p[e] = 0;
-      for (std::int64_t j = 0; j < hidden; ++j)
-        p[e] += static_cast<double>(t[static_cast<std::size_t>(j)]) *
-                router.proj[static_cast<std::int64_t>(e) * hidden + j];
+      p[e] = dot(t.data(), router.proj + static_cast<std::int64_t>(e) * hidden, hidden);
     }
     const double best = *std::max_element(p.begin(), p.end());
     double total = 0;

@@ -64,6 +64,8 @@ class ReferenceBackend final : public Backend {
   std::vector<float> routed_weights_;
 };
 
+// Sum of a[i] * b[i], in double.
+double dot(const float* a, const float* b, std::int64_t n);
 // out[0..weight.out) = rows of one expert times x.
 void multiply(const RowWeight& weight, std::int64_t expert, const float* x, float* out);
 // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): the only activation of the model.
