@@ -221,9 +221,13 @@ TEST(Engine, TheQueueIsBoundedAndDrainRefuses) {
   const Refusal refusal = house.refused(request({1, 2}, 5));
   EXPECT_EQ(refusal.kind, Refusal::Kind::kQueueFull);
   EXPECT_THAT(refusal.message, HasSubstr("3 requests are running or waiting; 1 may run and 2"));
+  for (Collector& c : collectors) EXPECT_EQ(c.wait().tokens.size(), 5u);
+  Collector last;  // who has finished makes room
+  ASSERT_TRUE(
+      std::holds_alternative<RequestId>(house.engine.submit(request({1, 2}, 5), last.sink())));
   house.engine.drain();
   EXPECT_EQ(house.refused(request({1}, 1)).kind, Refusal::Kind::kStopping);
-  for (Collector& c : collectors) EXPECT_EQ(c.wait().tokens.size(), 5u);
+  EXPECT_EQ(last.wait().tokens.size(), 5u);
 }
 
 TEST(Engine, CancelsRunningAndWaitingRequests) {
@@ -319,16 +323,45 @@ TEST(Engine, PreemptedRequestsGiveTheSameWords) {
   EXPECT_GT(house.engine.stats().preemptions, 0u);
 }
 
+// The second prompt, 30 chunks long, loses its blocks to the first request half-way.
+TEST(Engine, PreemptionInMidPromptScoresItOnce) {
+  FakeRunnerOptions fake;
+  fake.limits.chunk_tokens_max = 2;
+  fake.limits.kv.global_blocks = 11;
+  std::latch submitted(1);
+  fake.on_step = [&](std::span<const StepSequence>) { submitted.wait(); };
+  House house(fake);
+  Collector first, second;
+  const EngineRequest a = request(random_prompt(8, 1), 60);
+  EngineRequest b = request(random_prompt(60, 2), 3);
+  b.prompt_logprobs = 0;
+  house.engine.submit(a, first.sink());
+  house.engine.submit(b, second.sink());
+  submitted.count_down();
+  EXPECT_EQ(first.wait().tokens, expected(a));
+  const Outcome got = second.wait();
+  EXPECT_EQ(got.tokens, expected(b));
+  EXPECT_EQ(house.engine.stats().preemptions, 1u);
+  ASSERT_EQ(got.prompt_logprobs.size(), 59u);
+  for (std::size_t i = 0; i < 59; ++i) EXPECT_EQ(got.prompt_logprobs[i].id, b.prompt[i + 1]);
+}
+
 TEST(Engine, AShortRequestDoesNotWaitForALongPrompt) {
   FakeRunnerOptions fake;
-  fake.step_delay = std::chrono::milliseconds(1);
+  std::latch submitted(1);
+  fake.on_step = [&](std::span<const StepSequence>) { submitted.wait(); };
   House house(fake);
-  Collector long_one;
-  const auto id = house.engine.submit(request(random_prompt(4000, 1), 1), long_one.sink());
-  house.run(request({1, 2, 3}, 4));
-  EXPECT_EQ(house.engine.stats().running, 1u);  // the long prompt is still on its way
-  house.engine.cancel(std::get<RequestId>(id));
-  EXPECT_EQ(long_one.wait().finish.reason, FinishReason::kCancelled);
+  std::vector<std::string> finished;  // engine thread, read after drain
+  const auto note = [&](const char* name) {
+    return [&finished, name](const EngineEvent& event) {
+      if (std::holds_alternative<FinishEvent>(event)) finished.emplace_back(name);
+    };
+  };
+  house.engine.submit(request(random_prompt(4000, 1), 1), note("long"));
+  house.engine.submit(request({1, 2, 3}, 4), note("short"));
+  submitted.count_down();
+  house.engine.drain();
+  EXPECT_EQ(finished, (std::vector<std::string>{"short", "long"}));
 }
 
 TEST(Engine, TheDestructorCancelsWhatRuns) {
