@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "base/utf8.h"
 #include "http/target.h"
 
 namespace g4 {

@@ -1,5 +1,7 @@
 #include "http/target.h"
 
+#include "base/utf8.h"
+
 namespace g4 {
 namespace {
 
@@ -99,30 +101,6 @@ Result<std::string> percent_decode(std::string_view text, Plus plus) {
     }
   }
   return decoded;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) -> unsigned {
-      return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
-    };
-    const unsigned first = byte(i);
-    const std::size_t length = first < 0x80   ? 1
-                               : first < 0xc2 ? 0
-                               : first < 0xe0 ? 2
-                               : first < 0xf0 ? 3
-                               : first < 0xf5 ? 4
-                                              : 0;
-    if (length == 0) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((byte(i + k) & 0xc0) != 0x80) return false;
-    const unsigned second = byte(i + 1);
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
-      return false;  // over-long, surrogate, or above U+10FFFF
-    i += length;
-  }
-  return true;
 }
 
 }  // namespace g4

@@ -25,6 +25,4 @@ Result<Target> parse_target(std::string_view target);
 enum class Plus { kStays, kIsSpace };
 Result<std::string> percent_decode(std::string_view text, Plus plus);
 
-bool is_utf8(std::string_view text);
-
 }  // namespace g4

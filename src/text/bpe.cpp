@@ -6,7 +6,7 @@
 #include <cstring>
 #include <functional>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace g4 {
 namespace {

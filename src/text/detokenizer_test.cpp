@@ -2,8 +2,8 @@
 
 #include <random>
 
+#include "base/utf8.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace g4 {
 namespace {

@@ -6,11 +6,11 @@
 #include <array>
 #include <cassert>
 
+#include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/merges.h"
 #include "text/spelling_index.h"
-#include "text/utf8.h"
 
 namespace g4 {
 namespace {
