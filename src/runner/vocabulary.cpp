@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <unordered_set>
 
 #include "weights/meta.h"
 
@@ -47,17 +48,22 @@ Result<Kind> kind_of(const Checkpoint& checkpoint, std::int64_t gguf_type) {
   }
 }
 
-// "left right", of which neither holds a space.
+// "left right", of which neither holds a space. A merge whose result is no token can never apply,
+// and some writers leave such in: it is passed over, as llama.cpp does.
 Status read_merges(const Checkpoint& checkpoint, VocabularySource& source) {
   constexpr std::string_view kKey = "tokenizer.ggml.merges";
   const std::span<const std::string> lines = G4_TRY(meta_strings(checkpoint, kKey));
+  const std::unordered_set<std::string_view> tokens(source.tokens.begin(), source.tokens.end());
   source.merges.reserve(lines.size());
+  std::string joined;
   for (const std::string& line : lines) {
     const std::size_t space = line.find(' ');
     if (space == std::string::npos || line.find(' ', space + 1) != std::string::npos)
       return refuse(checkpoint, "{}: merge {} is not two tokens with a space between", kKey,
                     source.merges.size());
-    source.merges.emplace_back(line.substr(0, space), line.substr(space + 1));
+    joined.assign(line, 0, space).append(line, space + 1);
+    if (tokens.contains(joined))
+      source.merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
   return {};
 }

@@ -84,8 +84,6 @@ Status check_shape(const VocabularySource& source) {
   if (!source.scores.empty() && source.scores.size() != n)
     return Error{
         fmt::format("the vocabulary has {} tokens but {} scores", n, source.scores.size())};
-  if (source.merges.empty() && source.scores.empty())
-    return Error{"the vocabulary has neither merges nor scores, so no text can be encoded"};
   if (source.merges.size() > MergeTable::kMergesMax)
     return Error{fmt::format("the vocabulary has {} merges; supported are up to {}",
                              source.merges.size(), MergeTable::kMergesMax)};
@@ -207,7 +205,8 @@ void Tokenizer::Impl::encode_gap(std::string_view text, const Added& added,
 Result<Tokenizer> Tokenizer::create(VocabularySource source) {
   if (Status status = check_shape(source); !status) return std::move(status).error();
   if (Status status = check_spellings(source); !status) return std::move(status).error();
-  const bool scored = source.merges.empty();
+  // With neither merges nor scores every character is a token of its own, or bytes.
+  const bool scored = source.merges.empty() && !source.scores.empty();
   if (scored) bring_scored_to_common_form(source);
 
   const std::size_t n = source.tokens.size();

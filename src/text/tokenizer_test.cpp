@@ -311,7 +311,6 @@ TEST(Create, RefusesWhatItCannotServe) {
   EXPECT_THAT(refusal({}), HasSubstr("0 tokens"));
   EXPECT_THAT(broken([](auto& s) { s.kinds.pop_back(); }), HasSubstr("token types"));
   EXPECT_THAT(broken([](auto& s) { s.scores = {1}; }), HasSubstr("1 scores"));
-  EXPECT_THAT(broken([](auto& s) { s.merges.clear(); }), HasSubstr("neither merges nor scores"));
   EXPECT_THAT(broken([](auto& s) { s.merges[0].second = "zz"; }), HasSubstr("\"zz\" is not in"));
   EXPECT_THAT(broken([](auto& s) { s.merges[0] = {"a", "c"}; }), HasSubstr("\"ac\" is not in"));
   EXPECT_THAT(broken([](auto& s) { s.tokens[9] = "\xFF"; }),
@@ -334,6 +333,15 @@ TEST(Stop, KnownTurnEndsOfTheVocabulary) {
   const TokenId tool = v.add("<|tool_response>", Kind::kUserDefined);
   v.add("<end_of_turn>", Kind::kNormal);
   EXPECT_THAT(known_stop_tokens(v.source), ElementsAre(1, turn, tool));
+}
+
+TEST(Tokenizer, WithoutMergesEncodesCharacters) {
+  TestVocabulary vocabulary;
+  const auto made = Tokenizer::create(vocabulary.source);
+  ASSERT_TRUE(made);
+  const std::vector<TokenId> ids = made->encode("ab\u00e9");
+  EXPECT_EQ(ids.size(), 4U);  // a, b, and two bytes
+  EXPECT_EQ(made->decode(ids, false), "ab\u00e9");
 }
 
 }  // namespace
