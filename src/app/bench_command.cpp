@@ -2,11 +2,13 @@
 //
 // The bound of a decode step of one sequence is reading the weights it touches once from memory
 // (for a mixture of experts those of its active experts); that of a prompt is two operations for
-// each such weight and token. Both limits are measured here with our own instructions.
+// each such weight and token, without the embedding and the head, which a prompt needs for one row
+// only. Both limits are measured here with our own instructions.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <string_view>
 
 #include "app/commands.h"
 #include "app/interrupt.h"
@@ -32,8 +34,14 @@ struct BenchArguments {
 // Weights that one token touches.
 struct ActiveWeights {
   double bytes = 0;
-  double parameters = 0;
+  double layer_parameters = 0;  // without embedding and head
 };
+
+bool is_vocabulary(std::string_view name) {
+  for (const std::string_view part : {"token_embd", "embed_tokens", "lm_head"})
+    if (name.find(part) != std::string_view::npos) return true;
+  return name == "output.weight";
+}
 
 ActiveWeights active_weights(const ModelSummary& model) {
   ActiveWeights active;
@@ -45,7 +53,8 @@ ActiveWeights active_weights(const ModelSummary& model) {
                         tensor.name.find("experts") != std::string::npos;
     const double weight = expert ? share : 1.0;
     active.bytes += weight * static_cast<double>(tensor.bytes);
-    active.parameters += weight * static_cast<double>(tensor.shape.elements().value_or(0));
+    if (!is_vocabulary(tensor.name))
+      active.layer_parameters += weight * static_cast<double>(tensor.shape.elements().value_or(0));
   }
   return active;
 }
@@ -111,7 +120,7 @@ void print_text(std::span<const Measured> rows, const MachineLimits& limits,
   fmt::print("{:>9} {:>14} {:>12} {:>14} {:>12} {:>14}\n", "sequences", "prompt tok/s",
              "of int8 ops", "answer tok/s", "of reads", "first token s");
   for (const Measured& row : rows) {
-    const double ops = row.prompt_rate * 2 * active.parameters / limits.int8_ops;
+    const double ops = row.prompt_rate * 2 * active.layer_parameters / limits.int8_ops;
     const double reads = row.output_rate * active.bytes / limits.read_bytes;
     fmt::print("{:>9} {:>14.1f} {:>10.0f} % {:>14.2f} {:>12} {:>14.2f}\n", row.sequences,
                row.prompt_rate, ops * 100, row.output_rate,
@@ -132,7 +141,7 @@ std::string to_json(std::span<const Measured> rows, const MachineLimits& limits,
       json::object{{"prompt_tokens", arguments.prompt_tokens},
                    {"output_tokens", arguments.output_tokens},
                    {"active_weight_bytes", active.bytes},
-                   {"active_parameters", active.parameters},
+                   {"active_layer_parameters", active.layer_parameters},
                    {"machine", json::object{{"read_bytes_per_second", limits.read_bytes},
                                             {"int8_ops_per_second", limits.int8_ops},
                                             {"bf16_flops_per_second", limits.bf16_flops},

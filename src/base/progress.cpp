@@ -104,8 +104,11 @@ void Progress::maybe_print(Clock::time_point now) {
 
 void Progress::print(Clock::time_point now, bool last) {
   if (finished_) return;
+  const std::uint64_t done = done_;
+  // A line that said it all need not be said again.
+  if (last && options_.style == Style::kLines && done == printed_done_) return;
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  std::string text = progress_text(label_, {done_, total_, options_.done_before, seconds});
+  std::string text = progress_text(label_, {done, total_, options_.done_before, seconds});
   if (options_.style == Style::kTerminal) {
     text = "\r" + text + "\x1b[K" + (last ? "\n" : "");  // ESC[K: erase the rest of the line
   } else {
@@ -113,6 +116,7 @@ void Progress::print(Clock::time_point now, bool last) {
   }
   write_all(options_.file_descriptor, text);
   printed_ = true;
+  printed_done_ = done;
 }
 
 void Progress::finish() {

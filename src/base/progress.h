@@ -54,6 +54,7 @@ class Progress {
   std::atomic<Clock::rep> next_print_;  // since the clock's epoch
   Mutex mutex_;
   bool printed_ GUARDED_BY(mutex_) = false;
+  std::uint64_t printed_done_ GUARDED_BY(mutex_) = 0;
   bool finished_ GUARDED_BY(mutex_) = false;
 };
 

@@ -99,6 +99,18 @@ TEST(Progress, ElsewhereWholeLines) {
   EXPECT_EQ(text.find('\r'), std::string::npos);
 }
 
+TEST(Progress, FinishDoesNotRepeatTheLastLine) {
+  Pipe pipe;
+  {
+    Progress progress("work", 4000,
+                      {.style = Progress::Style::kLines, .file_descriptor = pipe.writer()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(520));
+    progress.advance(4000);
+  }
+  const std::string text = pipe.read_all();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+}
+
 TEST(Progress, QuietSaysNothing) {
   EXPECT_EQ(printed(Progress::Style::kQuiet, std::chrono::milliseconds(520)), "");
 }

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds gemma4 and serves a small real model on loopback: one command from a fresh checkout.
+#   ./serve.sh [MODEL] [flags of `gemma4 serve`]
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/common.sh
+
+model=${1:-gemma3-270m}
+[ $# -gt 0 ] && shift
+port=${PORT:-8000}
+
+install_packages "${build_packages[@]}"
+install_python
+build release gemma4
+gemma4=$PWD/build/release/gemma4
+if [ ! -e "$model" ]; then "$gemma4" pull "$model"; fi
+
+cat <<END
+
+Once it says "is served at", try this in another terminal:
+
+  curl http://127.0.0.1:$port/v1/completions -H 'Content-Type: application/json' -d '{"prompt": "The capital of France is", "max_tokens": 16, "temperature": 0}'
+
+END
+exec "$gemma4" serve "$model" --port "$port" "$@"
