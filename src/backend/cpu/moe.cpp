@@ -45,7 +45,7 @@ Routing CpuBackend::route(Mat x, const RouterWeights& router, float eps) {
     }
   });
   // Few rows: the experts are shared out too.
-  constexpr std::int64_t kRowsTogether = 16;
+  constexpr std::int64_t kRowsTogether = 24;
   if (x.rows < kRowsTogether) {
     constexpr std::int64_t kExpertsTogether = 16;
     const std::int64_t parts = (n + kExpertsTogether - 1) / kExpertsTogether;

@@ -20,7 +20,7 @@ using B = I;
 
 constexpr int kMaxColumns = 4;
 constexpr int kQueries = 2;
-constexpr int kDots = 2;
+constexpr int kDotRows = 2, kDotColumns = 2;
 
 G4_INLINE F zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
 G4_INLINE F set1(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }

@@ -169,36 +169,39 @@ void dot_block(float* out, std::int64_t stride, const float* a, const float* x, 
   F total[kRows][kColumns];
   for (auto& row : total)
     for (auto& value : row) value = zero();
-  for (std::int64_t i = 0; i < n; i += 16) {
+  const auto step = [&](auto get, std::int64_t i) {
     F rows[kRows];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r)
-      rows[r] = i + 16 <= n ? load(a + r * n + i) : load_part(a + r * n + i, n - i);
-#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) rows[r] = get(a + r * n + i);
+#pragma GCC unroll 8
     for (int c = 0; c < kColumns; ++c) {
-      const F v = i + 16 <= n ? load(x + c * n + i) : load_part(x + c * n + i, n - i);
+      const F v = get(x + c * n + i);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) total[r][c] = fma(rows[r], v, total[r][c]);
     }
-  }
+  };
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) step([](const float* p) { return load(p); }, i);
+  if (i < n) step([&](const float* p) { return load_part(p, n - i); }, i);
   for (int c = 0; c < kColumns; ++c)
     for (int r = 0; r < kRows; ++r) out[c * stride + r] = sum(total[r][c]);
 }
 
 void dots(float* out, const float* a, std::int64_t rows, const float* x, std::int64_t columns,
           std::int64_t n) {
-  for (std::int64_t c = 0; c < columns;) {
-    const bool wide = columns - c >= kDots;
-    for (std::int64_t r = 0; r < rows;) {
-      const bool tall = rows - r >= kDots;
+  // A few rows stay in the cache while the columns pass.
+  for (std::int64_t r = 0; r < rows;) {
+    const bool tall = rows - r >= kDotRows;
+    for (std::int64_t c = 0; c < columns;) {
+      const bool wide = columns - c >= kDotColumns;
       float* at = out + c * rows + r;
       const float *ar = a + r * n, *xc = x + c * n;
-      if (tall && wide) dot_block<kDots, kDots>(at, rows, ar, xc, n);
-      if (tall && !wide) dot_block<kDots, 1>(at, rows, ar, xc, n);
-      if (!tall && wide) dot_block<1, kDots>(at, rows, ar, xc, n);
+      if (tall && wide) dot_block<kDotRows, kDotColumns>(at, rows, ar, xc, n);
+      if (tall && !wide) dot_block<kDotRows, 1>(at, rows, ar, xc, n);
+      if (!tall && wide) dot_block<1, kDotColumns>(at, rows, ar, xc, n);
       if (!tall && !wide) dot_block<1, 1>(at, rows, ar, xc, n);
-      r += tall ? kDots : 1;
+      c += wide ? kDotColumns : 1;
     }
-    c += wide ? kDots : 1;
+    r += tall ? kDotRows : 1;
   }
 }
