@@ -1,8 +1,9 @@
 // gemma4 perplexity MODEL FILE: how well the model predicts a text.
 //
-// The text is cut into windows of --window tokens, each after <bos>; every token of a window but
-// the <bos> is scored. Windows do not overlap, so figures compare with those of other programs that
-// are run in the same way.
+// Counted as llama.cpp's llama-perplexity counts, so that figures compare: <bos> and the text's
+// tokens are cut into whole windows of --window tokens, the first token of each is replaced by
+// <bos>, and only tokens of the second half are scored, which have at least half a window before
+// them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,9 +48,8 @@ struct Score {
 
 GenerateRequest scoring_request(std::span<const TokenId> window, std::optional<TokenId> bos) {
   GenerateRequest request;
-  request.prompt.reserve(window.size() + 1);
-  if (bos) request.prompt.push_back(*bos);
-  for (const TokenId id : window) request.prompt.push_back(id);
+  request.prompt.assign(window.begin(), window.end());
+  if (bos) request.prompt.front() = *bos;
   request.output_tokens_max = 0;
   request.prompt_logprobs = 0;
   return request;
@@ -59,17 +59,18 @@ Result<Score> score_text(Session& session, const PerplexityArguments& arguments,
                          std::span<const TokenId> ids) {
   Score score;
   InterruptWatch interrupt;
-  std::uint64_t windows = (ids.size() + arguments.window - 1) / arguments.window;
+  std::uint64_t windows = ids.size() / arguments.window;
   if (arguments.windows_max > 0) windows = std::min(windows, arguments.windows_max);
   for (std::uint64_t i = 0; i < windows && !interrupt.pressed(); ++i) {
-    const auto window = ids.subspan(i * arguments.window,
-                                    std::min(arguments.window, ids.size() - i * arguments.window));
+    const auto window = ids.subspan(i * arguments.window, arguments.window);
     const Result<Finished> end = session.generate(
         scoring_request(window, session.tokenizer().bos()),
         [&](const ServiceEvent& event) {
-          if (const PromptScored* scored = std::get_if<PromptScored>(&event))
-            for (const SampledToken& token : scored->logprobs)
-              score.add(static_cast<double>(token.logprob));
+          const PromptScored* scored = std::get_if<PromptScored>(&event);
+          if (!scored) return;
+          // logprobs[j] belongs to token j + 1 of the window.
+          for (std::size_t j = arguments.window / 2; j < scored->logprobs.size(); ++j)
+            score.add(static_cast<double>(scored->logprobs[j].logprob));
         },
         [&] { return interrupt.pressed(); });
     if (!end) return end.error();
@@ -77,7 +78,10 @@ Result<Score> score_text(Session& session, const PerplexityArguments& arguments,
       fmt::print(stderr, "window {} of {}: perplexity so far {:.4f}\n", i + 1, windows,
                  score.perplexity());
   }
-  if (score.tokens == 0) return Error{"the text is too short: no token could be scored"};
+  if (score.tokens == 0)
+    return Error{
+        fmt::format("the text has {} tokens, fewer than one window of {}: nothing was scored",
+                    ids.size(), arguments.window)};
   return score;
 }
 
@@ -86,7 +90,8 @@ Result<int> run(const PerplexityArguments& arguments) {
   ModelArguments model = arguments.model;
   if (model.context == 0) model.context = arguments.window + 2;
   const std::unique_ptr<Session> session = G4_TRY(Session::open(model));
-  const std::vector<TokenId> ids = session->tokenizer().encode(text);
+  std::vector<TokenId> ids = session->tokenizer().encode(text);
+  if (const auto bos = session->tokenizer().bos()) ids.insert(ids.begin(), *bos);
   const Score score = G4_TRY(score_text(*session, arguments, ids));
   if (arguments.json) {
     fmt::print("{}\n",
@@ -108,8 +113,9 @@ void add_perplexity_command(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
   add_model_options(*command, arguments->model);
   command->add_option("FILE", arguments->file, "UTF-8 text")->required();
-  command->add_option("--window", arguments->window, "Tokens of text in a window")
-      ->check(CLI::Range(2, 1 << 20))
+  command
+      ->add_option("--window", arguments->window, "Tokens of a window; its second half is scored")
+      ->check(CLI::Range(4, 1 << 20))
       ->capture_default_str();
   command->add_option("--windows", arguments->windows_max, "Most windows (0: the whole text)");
   command->add_flag("--json", arguments->json, "One JSON object");
