@@ -27,12 +27,10 @@ void unpack_nibbles(const std::byte* quants, int row, std::uint8_t* q4) {
 
 // Bit j of a mask of 32 = value j; in a tile bit v of byte 4 r + i is value 4 v + i.
 void pack_fifth_bits(std::uint32_t mask, int row, std::byte* quants) {
-  std::uint8_t out[4] = {};
-  for (int j = 0; j < 32; ++j) {
-    const auto bit = static_cast<std::uint8_t>(((mask >> j) & 1u) << (j / 4));
-    out[j % 4] |= bit;
-  }
-  std::memcpy(quants + 4 * row, out, 4);
+  std::uint32_t out = 0;
+  for (int v = 0; v < 8; ++v)  // the product moves bit i of four to byte i
+    out |= ((((mask >> (4 * v)) & 15u) * 0x00204081u) & 0x01010101u) << v;
+  std::memcpy(quants + 4 * row, &out, 4);
 }
 std::uint32_t unpack_fifth_bits(const std::byte* quants, int row) {
   std::uint8_t in[4];
@@ -178,11 +176,13 @@ struct GroupedLayout {  // Q4_K, Q5_K: d, d_min, 8 x 16 scales, 8 x 16 minima
     if constexpr (kFive) pack_high(block, row, quants);
   }
   static void pack_high(const Block& block, int row, std::byte* quants) {
-    std::uint32_t masks[8] = {};
-    for (int j = 0; j < 32; ++j)
-      for (int g = 0; g < 8; ++g) masks[g] |= ((block.high_bits[j] >> g) & 1u) << j;
-    for (int g = 0; g < 8; ++g)
-      pack_fifth_bits(masks[g], row, quants + static_cast<std::size_t>(g) * kQuants + 256);
+    std::uint32_t words[8];
+    std::memcpy(words, block.high_bits, 32);
+    for (int g = 0; g < 8; ++g) {
+      std::uint32_t out = 0;
+      for (int v = 0; v < 8; ++v) out |= ((words[v] >> g) & 0x01010101u) << v;
+      std::memcpy(quants + static_cast<std::size_t>(g) * kQuants + 256 + 4 * row, &out, 4);
+    }
   }
   static void unpack(Block& block, int row, const std::byte* meta, const std::byte* quants) {
     block.d = half_at(meta, row);
@@ -223,18 +223,24 @@ struct Layout<BlockQ6_K> {  // d, 16 x 16 scales; 32 k: 256 bytes of nibbles, 12
       const int half = run / 4, r = run % 4, low = r < 2 ? 0 : 4;
       const std::uint8_t* q4 = block.q4 + 64 * half + 32 * (r & 1);
       const std::uint8_t* high = block.high_bits + 32 * half;
-      std::uint8_t nibbles[16], bits[8] = {};
-      for (int j = 0; j < 16; ++j)
-        nibbles[j] =
-            static_cast<std::uint8_t>(((q4[j] >> low) & 15) | (((q4[j + 16] >> low) & 15) << 4));
-      // Value 4 v + i: byte i of half v / 4, bits 2 (v % 4).
-      for (int j = 0; j < 32; ++j) {
-        const int two = (high[j] >> (2 * r)) & 3, at = 4 * (j / 16) + j % 4;
-        bits[at] = static_cast<std::uint8_t>(bits[at] | (two << (2 * (j / 4 % 4))));
+      // Words of bytes: value 4 v + i of 16 goes to byte i, bits 2 v.
+      std::uint64_t values[4];
+      std::uint32_t two[8];
+      std::memcpy(values, q4, 32);
+      std::memcpy(two, high, 32);
+      const std::uint64_t mask = 0x0f0f0f0f0f0f0f0fu;
+      std::uint8_t nibbles[16];
+      for (std::size_t i = 0; i < 2; ++i) {
+        const std::uint64_t both =
+            ((values[i] >> low) & mask) | (((values[i + 2] >> low) & mask) << 4);
+        std::memcpy(nibbles + 8 * i, &both, 8);
       }
       pack_nibbles(nibbles, row, quants);
-      std::memcpy(quants + 256 + 4 * row, bits, 4);
-      std::memcpy(quants + 320 + 4 * row, bits + 4, 4);
+      for (int h = 0; h < 2; ++h) {
+        std::uint32_t bits = 0;
+        for (int v = 0; v < 4; ++v) bits |= ((two[4 * h + v] >> (2 * r)) & 0x03030303u) << (2 * v);
+        std::memcpy(quants + 256 + 64 * h + 4 * row, &bits, 4);
+      }
     }
   }
   static void unpack(BlockQ6_K& block, int row, const std::byte* meta, const std::byte* quants) {
