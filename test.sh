@@ -61,9 +61,10 @@ fetch_models() {
 
 wanted format && stage "packages for the format check" install_packages clang-format-19 git &&
   stage "format" check_format
-stage "packages" install_all || { echo "$passed passed, $failed failed"; exit 1; }
-if stage "build release" build release; then
-  stage "test models" fetch_models
+only_format() { [ "${stages[*]}" = format ]; }
+only_format || stage "packages" install_all || { echo "$passed passed, $failed failed"; exit 1; }
+# The dev tests need the models too, and our own program fetches them.
+if ! only_format && stage "build release" build release && stage "test models" fetch_models; then
   wanted release && stage "tests, release" run_ctest release
   wanted readme && stage "README" python3 tests/readme_test.py build/release/gemma4
   if wanted clients && [ -e python/clients/run.sh ]; then
