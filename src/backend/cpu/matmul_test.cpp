@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "backend/cpu/test_support.h"
 
@@ -118,6 +119,25 @@ TEST(CpuProject, AllInstructionSetsGiveTheSameBits) {
       if (first.empty()) first = out.values;
       EXPECT_EQ(0, std::memcmp(first.data(), out.values.data(), first.size() * sizeof(float)))
           << isa << " " << name(dtype);
+    }
+  }
+}
+
+// An odd row of BF16 weights pairs its last value with nothing, above all not with the row beside
+// it.
+TEST(CpuProject, ARowIsNotTouchedByANeighbourThatIsNotANumber) {
+  Random random(9);
+  for (const std::string& isa : machine_isas()) {
+    const auto backend = cpu_backend(isa);
+    for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+      const RandomTensor tensor(dtype, {20, 13}, random);
+      const auto weight = backend->load(tensor.source()).value();
+      Rows x(2, 13, random), out(2, 20);
+      std::fill_n(x.mat().row(1), 13, std::numeric_limits<float>::quiet_NaN());
+      const Projection one[] = {{weight.get(), out.mat()}};
+      backend->project(x.mat(), one);
+      for (std::int64_t j = 0; j < 20; ++j)
+        EXPECT_TRUE(std::isfinite(out.mat().row(0)[j])) << isa << " " << name(dtype);
     }
   }
 }

@@ -232,10 +232,16 @@ struct PlainBF16 {  // [k / 2][16][2]; the last k of an odd number is paired wit
   static G4_INLINE void tile(const TileRun& run, const std::uint8_t* tile,
                              const void* const* columns, F* total) {
     const std::uint16_t* w = halfs(tile);
-    for (std::int64_t k = 0; k < run.k; k += 2) {
+    std::int64_t k = 0;
+    for (; k + 2 <= run.k; k += 2) {
 #pragma GCC unroll 8
       for (int c = 0; c < kColumns; ++c)
         total[c] = dot_bf16(w + 16 * k, static_cast<const Bf16Column*>(columns[c]) + k, total[c]);
+    }
+    if (k == run.k) return;
+    for (int c = 0; c < kColumns; ++c) {
+      const Bf16Column last[2] = {static_cast<const Bf16Column*>(columns[c])[k], 0};
+      total[c] = dot_bf16(w + 16 * k, last, total[c]);
     }
   }
 };
