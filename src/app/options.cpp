@@ -88,7 +88,9 @@ chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tok
   if (name == "none") return chat::TemplateKind::kNone;
   if (name == "gemma3") return chat::TemplateKind::kGemma3;
   if (name == "gemma4") return chat::TemplateKind::kGemma4;
-  return chat::detect(tokenizer, !tokenizer.chat_template().empty());
+  const auto found = chat::detect(tokenizer, !tokenizer.chat_template().empty());
+  // Only large models load here; older template texts of theirs lack the empty thought.
+  return found == chat::TemplateKind::kGemma4Small ? chat::TemplateKind::kGemma4 : found;
 }
 
 int fail(const Error& error) {

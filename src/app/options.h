@@ -21,6 +21,7 @@ struct ModelArguments {
   int threads = 0;
   std::uint64_t context = 0;
   std::uint32_t parallel = 1;
+  std::uint32_t queue = 256;  // requests that may wait
   std::uint64_t kv_memory = 0;
   std::string chat_template = "auto";
   bool quiet = false;  // no progress, no statistics

@@ -123,6 +123,10 @@ void add_serve_command(CLI::App& app, Run& chosen) {
   arguments->model.parallel = 8;
   CLI::App* command = app.add_subcommand("serve", "Serve a model over HTTP");
   add_model_options(*command, arguments->model);
+  command
+      ->add_option("--queue", arguments->model.queue, "Requests that may wait; more are told 429")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_option("--address", arguments->address, "IP address to listen on")
       ->check(CLI::ValidIPV4 | CLI::Validator(
                                    [](std::string& text) {

@@ -44,6 +44,19 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Placeholders and delimiters of media mean nothing in an answer, and embeddings may have more rows
+// than the vocabulary has words.
+std::vector<TokenId> never_sampled(const Tokenizer& tokenizer, const ModelConfig& config) {
+  std::vector<TokenId> ids;
+  if (config.family == Family::kGemma4)
+    for (const char* spelling :
+         {"<|image>", "<image|>", "<|image|>", "<|audio>", "<audio|>", "<|audio|>", "<|video|>"})
+      if (const auto id = tokenizer.find(spelling)) ids.push_back(*id);
+  for (auto id = static_cast<std::int64_t>(tokenizer.size()); id < config.vocab; ++id)
+    ids.push_back(static_cast<TokenId>(id));
+  return ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(const ModelArguments& arguments) {
@@ -61,7 +74,9 @@ Result<std::unique_ptr<Session>> Session::open(const ModelArguments& arguments) 
   session->template_ = choose_template(arguments.chat_template, session->tokenizer());
   session->engine_ = std::make_unique<Engine>(
       std::move(session->model_.runner),
-      EngineOptions{.running_max = arguments.parallel, .queue_max = 256, .suppressed = {}});
+      EngineOptions{.running_max = arguments.parallel,
+                    .queue_max = arguments.queue,
+                    .suppressed = never_sampled(session->tokenizer(), session->model_.config)});
   session->service_ = std::make_unique<Service>(*session->engine_, session->tokenizer());
   return session;
 }

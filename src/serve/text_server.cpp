@@ -143,7 +143,9 @@ struct TextServer::Impl {
 TextServer::TextServer(Service& service, api::ServedModel model, TextServerOptions options)
     : impl_(std::make_unique<Impl>(service, std::move(model), std::move(options))) {}
 
-TextServer::~TextServer() = default;
+TextServer::~TextServer() {
+  if (!impl_->draining) drain(std::chrono::milliseconds(0));
+}
 
 Status TextServer::start() { return impl_->http->start(); }
 
@@ -151,7 +153,10 @@ std::uint16_t TextServer::port() const { return impl_->http->port(); }
 
 bool TextServer::drain(std::chrono::milliseconds grace) {
   impl_->draining = true;
-  return impl_->http->drain(grace);
+  const bool all = impl_->http->drain(grace);
+  // What was broken off is being cancelled; its sinks use what this server owns.
+  impl_->service.drain();
+  return all;
 }
 
 }  // namespace g4

@@ -31,8 +31,9 @@ Routing ReferenceBackend::route(Mat x, const RouterWeights& router, float eps) {
     for (double& value : p) value /= total;
 
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      return p[static_cast<std::size_t>(a)] > p[static_cast<std::size_t>(b)];
+    std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+      const double pa = p[static_cast<std::size_t>(a)], pb = p[static_cast<std::size_t>(b)];
+      return pa != pb ? pa > pb : a < b;  // ties to the lower expert
     });
     double chosen = 0;
     for (std::int64_t j = 0; j < k; ++j)
