@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "http/request_reader.h"
 #include "http/target.h"
 
