@@ -73,13 +73,18 @@ Status check_config(const ModelConfig& config, const std::string& where) {
   std::int64_t sliding_dim = 0, global_dim = 0;
   for (std::size_t i = 0; i < config.layers.size(); ++i) {
     const LayerConfig& layer = config.layers[i];
-    if (layer.head_dim < 2 || layer.head_dim > 4096 || layer.head_dim % 2 != 0)
+    // The CPU backend's attention keeps one head and one group of query heads in fixed arrays.
+    if (layer.head_dim < 2 || layer.head_dim > 1024 || layer.head_dim % 2 != 0)
       return Error{
-          fmt::format("{}: layer {} has heads of {} values, expected an even number up to 4096",
+          fmt::format("{}: layer {} has heads of {} values, expected an even number up to 1024",
                       where, i, layer.head_dim)};
     if (layer.kv_heads < 1 || config.heads % layer.kv_heads != 0)
       return Error{fmt::format("{}: layer {} has {} kv heads, which do not divide {} query heads",
                                where, i, layer.kv_heads, config.heads)};
+    if (config.heads / layer.kv_heads > 32)
+      return Error{
+          fmt::format("{}: layer {} has {} query heads for each kv head, expected up to 32", where,
+                      i, config.heads / layer.kv_heads)};
     std::int64_t& dim = layer.sliding ? sliding_dim : global_dim;
     if (dim != 0 && dim != layer.head_dim)
       return Error{fmt::format("{}: layer {} has heads of {} values, other layers of its kind {}",
