@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kPromptsMax = 1024;
 constexpr std::int64_t kChoicesMax = 128;
+constexpr std::size_t kAnswersMax = 1024;           // prompts times choices
 constexpr std::uint64_t kOutputTokensDefault = 16;  // OpenAI's
 
 // One prompt: a string, or token ids.
@@ -96,6 +97,10 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   apply_to_prompts(fields, shared, request);
 
   request.n = static_cast<std::uint32_t>(fields.integer("n", 1, kChoicesMax).value_or(1));
+  if (request.choices() > kAnswersMax)  // each is a copy of everything the body says
+    fields.fail("n",
+                fmt::format("{} prompts with \"n\" {} ask for {} answers, expected at most {}",
+                            request.prompts.size(), request.n, request.choices(), kAnswersMax));
   if (fields.integer("best_of", 1, kChoicesMax).value_or(request.n) != request.n)
     fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
   fields.refuse({"suffix"}, "this model does not fill in the middle");
