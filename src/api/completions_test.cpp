@@ -267,6 +267,14 @@ TEST(Chat, StreamJoinsToWhole) {
   }
 }
 
+TEST(Completions, AnswersOfOneRequestAreBounded) {
+  std::string prompts = "[5]";
+  for (int i = 1; i < 9; ++i) prompts += ",[5]";
+  const ApiError error = completion_error("{\"prompt\": [" + prompts + "], \"n\": 128}");
+  EXPECT_EQ(error.param.value_or(""), "n");
+  EXPECT_THAT(error.message, HasSubstr("1024"));
+}
+
 TEST(Completions, SeedsOfChoicesDiffer) {
   auto parsed = parse_completion(R"({"prompt": "a", "seed": 5, "n": 2})", served(), tokenizer());
   const auto& prompt = std::get<CompletionRequest>(parsed).prompts.front();
