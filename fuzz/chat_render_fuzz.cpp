@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace g4::chat;  // NOLINT: a fuzz target
+using namespace g4::chat;
 
 void check(const Rendered& rendered) {
   const auto& pieces = rendered.pieces;

@@ -111,6 +111,8 @@ class Streams(unittest.TestCase):
 class FullHouse(unittest.TestCase):
     def test_queue_is_bounded(self):
         server = Server(real_model(), "--parallel", "1", "--queue", "4")
+        status, _, body = server.post("/v1/completions", request("Never", 2, n=6))
+        self.assertEqual((status, body["error"]["param"]), (400, "n"), body)  # no use in trying again
         streams = [Stream(server, request("Once", 4000))]
         next(streams[0].events())
         waiting = []

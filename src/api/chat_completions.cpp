@@ -8,7 +8,6 @@ namespace g4::api {
 namespace json = boost::json;
 namespace {
 
-constexpr std::int64_t kChoicesMax = 128;
 constexpr std::int64_t kTopLogprobsMax = 20;
 
 // What would change the answer and is not computed yet, by name.
@@ -106,16 +105,7 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
     request.prompt.sampling.logprobs = static_cast<std::uint32_t>(top.value_or(0));
   else if (top.value_or(0) > 0)
     fields.fail("top_logprobs", "\"top_logprobs\" needs \"logprobs\": true");
-  request.n = static_cast<std::uint32_t>(fields.integer("n", 1, kChoicesMax).value_or(1));
-  request.stream = fields.boolean("stream", false);
-  if (const json::value* options = fields.find("stream_options"); options && options->is_object()) {
-    Fields inner(options->get_object(), "stream_options.");
-    request.include_usage = inner.boolean("include_usage", false);
-    request.continuous_usage = inner.boolean("continuous_usage_stats", false);
-    if (inner.error()) return *inner.error();
-  }
-  request.return_token_ids = fields.boolean("return_token_ids", false);
-  if (fields.boolean("return_tokens_as_token_ids", false)) request.spelling = TokenSpelling::kId;
+  static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
   auto prompt = render_prompt(fields, model, tokenizer);

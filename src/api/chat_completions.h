@@ -13,14 +13,8 @@
 
 namespace g4::api {
 
-struct ChatRequest {
+struct ChatRequest : DeliveryFields {
   GenerateRequest prompt;
-  std::uint32_t n = 1;
-  bool stream = false;
-  bool include_usage = false;
-  bool continuous_usage = false;
-  bool return_token_ids = false;
-  TokenSpelling spelling = TokenSpelling::kText;
 };
 
 // Fails with a sentence if the model has no chat template (a base model).

@@ -9,7 +9,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kPromptsMax = 1024;
-constexpr std::int64_t kChoicesMax = 128;
 constexpr std::size_t kAnswersMax = 1024;           // prompts times choices
 constexpr std::uint64_t kOutputTokensDefault = 16;  // OpenAI's
 
@@ -96,23 +95,14 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   read_prompts(fields, tokenizer, request);
   apply_to_prompts(fields, shared, request);
 
-  request.n = static_cast<std::uint32_t>(fields.integer("n", 1, kChoicesMax).value_or(1));
+  static_cast<DeliveryFields&>(request) = read_delivery(fields);
   if (request.choices() > kAnswersMax)  // each is a copy of everything the body says
     fields.fail("n",
                 fmt::format("{} prompts with \"n\" {} ask for {} answers, expected at most {}",
                             request.prompts.size(), request.n, request.choices(), kAnswersMax));
-  if (fields.integer("best_of", 1, kChoicesMax).value_or(request.n) != request.n)
+  if (fields.integer("best_of", 1, INT64_MAX).value_or(request.n) != request.n)
     fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
   fields.refuse({"suffix"}, "this model does not fill in the middle");
-  request.stream = fields.boolean("stream", false);
-  if (const json::value* options = fields.find("stream_options"); options && options->is_object()) {
-    Fields inner(options->get_object(), "stream_options.");
-    request.include_usage = inner.boolean("include_usage", false);
-    request.continuous_usage = inner.boolean("continuous_usage_stats", false);
-    if (inner.error()) return *inner.error();
-  }
-  request.return_token_ids = fields.boolean("return_token_ids", false);
-  if (fields.boolean("return_tokens_as_token_ids", false)) request.spelling = TokenSpelling::kId;
   if (fields.error()) return *fields.error();
   return request;
 }

@@ -13,16 +13,10 @@
 
 namespace g4::api {
 
-struct CompletionRequest {
-  std::vector<GenerateRequest> prompts;   // one for each prompt, not yet for each choice
-  std::vector<std::string> prompt_texts;  // what `echo` gives back
-  std::uint32_t n = 1;                    // choices of each prompt
+struct CompletionRequest : DeliveryFields {  // n: choices of each prompt
+  std::vector<GenerateRequest> prompts;      // one for each prompt, not yet for each choice
+  std::vector<std::string> prompt_texts;     // what `echo` gives back
   bool echo = false;
-  bool stream = false;
-  bool include_usage = false;     // a last chunk with usage
-  bool continuous_usage = false;  // usage in every chunk
-  bool return_token_ids = false;
-  TokenSpelling spelling = TokenSpelling::kText;
   std::size_t choices() const { return prompts.size() * n; }
 };
 

@@ -75,6 +75,9 @@ TEST(Completions, ErrorsNameTheField) {
       {R"({"prompt": "a", "stream": "yes"})", "stream", "true or false"},
       {R"({"prompt": "a", "guided_json": {}})", "guided_json", "not supported"},
       {R"({"prompt": "a", "model": "other"})", "model", "not served"},
+      {R"({"prompt": "a", "stream_options": 1})", "stream_options", "object"},
+      {R"({"prompt": "a", "stream_options": {"include_usage": 1}})", "stream_options.include_usage",
+       "true or false"},
   };
   for (const BadRequest& bad : cases) {
     const ApiError error = completion_error(bad.body);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kStopStringsMax = 64;
 constexpr std::int64_t kTopLogprobsMax = 100;
+constexpr std::int64_t kChoicesMax = 128;
 
 void read_logit_bias(Fields& fields, std::int64_t vocab, SamplingParams& sampling) {
   const json::value* value = fields.find("logit_bias");
@@ -77,6 +78,25 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
       "constrained output is not part of this server yet");
   fields.refuse({"bad_words", "use_beam_search", "logprob_token_ids"},
                 "this server does not compute it");
+}
+
+DeliveryFields read_delivery(Fields& fields) {
+  DeliveryFields delivery;
+  delivery.n = static_cast<std::uint32_t>(fields.integer("n", 1, kChoicesMax).value_or(1));
+  delivery.stream = fields.boolean("stream", false);
+  if (const json::value* options = fields.find("stream_options")) {
+    if (options->is_object()) {
+      Fields inner(options->get_object(), "stream_options.");
+      delivery.include_usage = inner.boolean("include_usage", false);
+      delivery.continuous_usage = inner.boolean("continuous_usage_stats", false);
+      if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+    } else {
+      fields.fail("stream_options", "\"stream_options\" should be an object");
+    }
+  }
+  delivery.return_token_ids = fields.boolean("return_token_ids", false);
+  if (fields.boolean("return_tokens_as_token_ids", false)) delivery.spelling = TokenSpelling::kId;
+  return delivery;
 }
 
 std::optional<ApiError> check_model(const json::object& body, const ServedModel& model) {

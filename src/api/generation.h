@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/fields.h"
+#include "api/logprobs.h"
 #include "chat/render.h"
 #include "service/service.h"
 #include "text/tokenizer.h"
@@ -27,6 +28,16 @@ struct ServedModel {
 // caller's.
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
                      GenerateRequest& request);
+// How an answer is delivered: the same fields in completions and chat.
+struct DeliveryFields {
+  std::uint32_t n = 1;  // choices
+  bool stream = false;
+  bool include_usage = false;     // a last chunk with usage
+  bool continuous_usage = false;  // usage in every chunk
+  bool return_token_ids = false;
+  TokenSpelling spelling = TokenSpelling::kText;
+};
+DeliveryFields read_delivery(Fields& fields);
 // 404 if the request names another model than the one served; an absent name is taken as ours.
 std::optional<ApiError> check_model(const boost::json::object& body, const ServedModel& model);
 

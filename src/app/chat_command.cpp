@@ -187,7 +187,7 @@ void add_chat_command(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model in the terminal");
   add_model_options(*command, arguments->model);
   command->add_option("--system", arguments->system, "Instructions before the conversation");
-  add_sampling_options(*command, arguments->sampling);
+  add_answer_options(*command, arguments->sampling);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {
       const Result<int> code = run(*arguments);

@@ -67,6 +67,10 @@ void add_sampling_options(CLI::App& command, SamplingArguments& arguments) {
   command.add_option("--frequency-penalty", arguments.frequency_penalty, "-2 to 2, 0: off");
   command.add_option("--presence-penalty", arguments.presence_penalty, "-2 to 2, 0: off");
   command.add_option("--seed", arguments.seed, "Same seed, same words");
+}
+
+void add_answer_options(CLI::App& command, SamplingArguments& arguments) {
+  add_sampling_options(command, arguments);
   command.add_option("--max-tokens", arguments.max_tokens, "Most tokens of the answer");
   command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)");
 }

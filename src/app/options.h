@@ -39,6 +39,8 @@ struct SamplingArguments {
 };
 
 void add_sampling_options(CLI::App& command, SamplingArguments& arguments);
+// Those, and where the answer ends: --max-tokens, --stop.
+void add_answer_options(CLI::App& command, SamplingArguments& arguments);
 // What the flags say, over what the checkpoint says.
 SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults);
 

@@ -31,15 +31,26 @@ Result<std::vector<TokenId>> make_prompt(const Session& session, const RunArgume
   return session.chat_prompt(messages);
 }
 
+std::string_view finish_name(Finished::Reason reason) {
+  switch (reason) {
+    case Finished::Reason::kLength:
+      return "length";
+    case Finished::Reason::kCancelled:
+      return "interrupted";
+    default:
+      return "stop";
+  }
+}
+
 std::string to_json(const std::string& text, const Finished& end, const GenerationTimes& times) {
-  return boost::json::serialize(boost::json::object{
-      {"text", text},
-      {"finish_reason", end.reason == Finished::Reason::kLength ? "length" : "stop"},
-      {"prompt_tokens", times.prompt_tokens},
-      {"output_tokens", times.output_tokens},
-      {"first_token_seconds", times.first_token_seconds},
-      {"total_seconds", times.total_seconds},
-      {"output_tokens_per_second", times.output_rate()}});
+  return boost::json::serialize(
+      boost::json::object{{"text", text},
+                          {"finish_reason", finish_name(end.reason)},
+                          {"prompt_tokens", times.prompt_tokens},
+                          {"output_tokens", times.output_tokens},
+                          {"first_token_seconds", times.first_token_seconds},
+                          {"total_seconds", times.total_seconds},
+                          {"output_tokens_per_second", times.output_rate()}});
 }
 
 Result<int> run(const RunArguments& arguments) {
@@ -84,7 +95,7 @@ void add_run_command(CLI::App& app, Run& chosen) {
   command->add_option("--system", arguments->system, "Instructions before the conversation");
   command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
   command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
-  add_sampling_options(*command, arguments->sampling);
+  add_answer_options(*command, arguments->sampling);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {
       const Result<int> code = run(*arguments);

@@ -97,6 +97,8 @@ Result<int> run(const ServeArguments& arguments) {
       .context_tokens_max = session->model().memory.context_tokens,
       .defaults = to_sampling(arguments.sampling, session->model().defaults),
       .chat_template = session->chat_template()};
+  if (Status status = validate(model.defaults, session->tokenizer().size()); !status)
+    return status.error();
   const TextServerOptions options = server_options(arguments);
   TextServer server(session->service(), model, options);
   if (Status status = server.start(); !status) return status.error();

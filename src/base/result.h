@@ -18,10 +18,8 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
-  Result(Error error)
-      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // implicit on purpose
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // implicit on purpose
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -61,7 +59,7 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : error_(std::move(error)), failed_(true) {}  // NOLINT: implicit on purpose
+  Result(Error error) : error_(std::move(error)), failed_(true) {}  // implicit on purpose
 
   bool has_value() const { return !failed_; }
   explicit operator bool() const { return has_value(); }

@@ -51,6 +51,7 @@ struct Engine::Impl {
 
   // Any thread.
   std::variant<RequestId, Refusal> submit(EngineRequest request, EngineSink sink);
+  std::uint64_t open_max() const;
   std::optional<Refusal> refusal_now() const REQUIRES(mutex);
 
   // Engine thread.
@@ -89,10 +90,13 @@ struct Engine::Impl {
   std::thread thread;  // last: everything it uses exists
 };
 
+std::uint64_t Engine::Impl::open_max() const {
+  return std::uint64_t{options.running_max} + options.queue_max;
+}
+
 std::optional<Refusal> Engine::Impl::refusal_now() const {
   if (stopping) return Refusal{Refusal::Kind::kStopping, "the server is stopping"};
-  const std::uint64_t open_max = std::uint64_t{options.running_max} + options.queue_max;
-  if (open < open_max) return std::nullopt;
+  if (open < open_max()) return std::nullopt;
   return Refusal{Refusal::Kind::kQueueFull,
                  fmt::format("{} requests are running or waiting; {} may run and {} may wait", open,
                              options.running_max, options.queue_max)};
@@ -304,6 +308,8 @@ EngineStats Engine::stats() const {
   stats.waiting += static_cast<std::uint32_t>(impl_->submissions.size());
   return stats;
 }
+
+std::uint64_t Engine::open_requests_max() const { return impl_->open_max(); }
 
 const RunnerLimits& Engine::limits() const { return impl_->limits; }
 

@@ -81,6 +81,8 @@ class Engine {
   void cancel(RequestId id);  // unknown or finished ids are ignored
   void drain();               // take no more; returns when all have finished; not from a sink
   EngineStats stats() const;
+  // Requests that can be running and waiting at once; a client that needs more can never be served.
+  std::uint64_t open_requests_max() const;
   const RunnerLimits& limits() const;
 
  private:

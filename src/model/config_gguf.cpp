@@ -193,6 +193,9 @@ Result<ModelConfig> config_from_gguf(const Checkpoint& checkpoint) {
   const float usual = gemma4 ? 1.0F : gemma3_attention_scale(config);
   config.attention_scale =
       static_cast<float>(G4_TRY(keys.number("attention.scale", static_cast<double>(usual))));
+  if (!(config.attention_scale > 0 && std::isfinite(config.attention_scale)))
+    return Error{fmt::format("{}: \"{}attention.scale\" is {}, expected a number above 0",
+                             checkpoint.path(), keys.prefix(), config.attention_scale)};
   G4_TRY(read_rope(checkpoint, keys, config));
   return config;
 }

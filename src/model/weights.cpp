@@ -18,12 +18,12 @@ std::uint64_t u64(std::int64_t value) { return static_cast<std::uint64_t>(value)
 class Loader {
  public:
   Loader(Backend* backend, const Checkpoint& checkpoint, const ModelConfig& config,
-         TensorNames names, const LoadProgress& progress)
+         TensorNames names, LoadProgress progress)
       : backend_(backend),
         checkpoint_(checkpoint),
         config_(config),
         names_(std::move(names)),
-        progress_(progress) {}
+        progress_(std::move(progress)) {}
 
   Result<ModelWeights> run(std::uint64_t total_bytes) {
     total_ = total_bytes;
@@ -180,7 +180,7 @@ class Loader {
   const Checkpoint& checkpoint_;
   const ModelConfig& config_;
   TensorNames names_;
-  const LoadProgress& progress_;
+  const LoadProgress progress_;
   std::uint64_t done_ = 0, total_ = 0;
 };
 

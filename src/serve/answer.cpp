@@ -1,5 +1,7 @@
 #include "serve/answer.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace g4 {
@@ -126,6 +128,13 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
 void answer(Service& service, ExchangePtr exchange, std::vector<GenerateRequest> choices,
             std::unique_ptr<AnswerWriter> writer, Delivery delivery) {
+  // No use in trying again later, so not the 429 of a full queue.
+  if (choices.size() > service.open_requests_max())
+    return respond_error(
+        *exchange,
+        api::invalid("n", fmt::format("{} answers were asked for, but {} can run and wait "
+                                      "here at once",
+                                      choices.size(), service.open_requests_max())));
   std::make_shared<Answer>(service, std::move(exchange), std::move(writer), delivery)
       ->submit(std::move(choices));
 }

@@ -169,6 +169,8 @@ std::variant<StreamId, Refusal> Service::submit(GenerateRequest request, Service
 void Service::cancel(StreamId id) { impl_->engine.cancel(id); }
 void Service::drain() { impl_->engine.drain(); }
 const Tokenizer& Service::tokenizer() const { return impl_->tokenizer; }
+std::uint64_t Service::open_requests_max() const { return impl_->engine.open_requests_max(); }
+
 const RunnerLimits& Service::limits() const { return impl_->engine.limits(); }
 EngineStats Service::stats() const { return impl_->engine.stats(); }
 

@@ -63,6 +63,7 @@ class Service {
 
   const Tokenizer& tokenizer() const;
   const RunnerLimits& limits() const;
+  std::uint64_t open_requests_max() const;  // running and waiting together
   EngineStats stats() const;
 
  private:
