@@ -24,6 +24,7 @@ class Server:
     def __init__(self, model: str, *flags: str):
         command = [os.environ["GEMMA4"], "serve", model, "--port", "0", "--quiet", *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.told = False
         line = self.process.stdout.readline()  # "NAME is served at http://127.0.0.1:PORT"
         if " is served at " not in line:
             raise RuntimeError(f"the server said {line!r}")
@@ -47,11 +48,12 @@ class Server:
             return error.code, error.headers, json.loads(error.read())
 
     def terminate(self) -> None:
+        self.told = True
         self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
-        """SIGTERM, then the exit code."""
-        if self.process.poll() is None:
+        """SIGTERM unless it was sent, then the exit code. (A second one would end it at once.)"""
+        if not self.told and self.process.poll() is None:
             self.terminate()
         code = self.process.wait(timeout=60)
         self.process.stdout.close()

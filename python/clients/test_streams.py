@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import os
+import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -152,6 +155,28 @@ class Termination(unittest.TestCase):
         with self.assertRaises((RuntimeError, http.client.HTTPException, OSError)):
             stream.text()
         self.assertEqual(server.stop(), 0)
+
+    def test_told_twice_it_ends_at_once(self):
+        server = Server(real_model())
+        stream = Stream(server, request("Once", 8000))
+        next(stream.events())
+        server.terminate()
+        time.sleep(0.3)
+        self.assertIsNone(server.process.poll())
+        server.terminate()
+        self.assertEqual(server.process.wait(timeout=5), 128 + signal.SIGTERM)
+        server.stop()
+
+    def test_while_it_loads_it_ends_at_once(self):
+        for _ in range(20):  # a load is short: one that was not met in its middle is tried again
+            process = subprocess.Popen([os.environ["GEMMA4"], "serve", real_model(), "--port", "0", "--quiet"],
+                                       stdout=subprocess.PIPE)
+            time.sleep(0.1)
+            process.terminate()
+            said, _ = process.communicate(timeout=10)
+            if not said:
+                break
+        self.assertEqual((said, process.returncode), (b"", 128 + signal.SIGTERM))
 
 
 if __name__ == "__main__":

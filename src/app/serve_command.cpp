@@ -1,7 +1,9 @@
 // gemma4 serve MODEL: the HTTP service, until SIGINT or SIGTERM.
 #include <fmt/format.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
@@ -68,28 +70,36 @@ TextServerOptions server_options(const ServeArguments& arguments) {
   return options;
 }
 
-// Signals are waited for on the main thread; blocked before any other thread starts.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-  }
+// SIGINT and SIGTERM. While the server serves, the first one asks it to drain; before that (nothing
+// is accepted yet) and after it (told twice) they end the program at once. A handler of our own is
+// needed even for that: the first process of a container ignores signals that have none.
+sem_t stop_asked;
+volatile sig_atomic_t serving = 0;
 
- private:
-  sigset_t set_{};
-};
+void on_stop_signal(int signal) {
+  if (serving == 0) _exit(128 + signal);
+  serving = 0;
+  sem_post(&stop_asked);
+}
+
+void watch_stop_signals() {
+  sem_init(&stop_asked, 0, 0);
+  struct sigaction action{};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+}
+
+void wait_for_stop_signal() {
+  while (sem_wait(&stop_asked) != 0) {
+  }
+}
 
 Result<int> run(const ServeArguments& arguments) {
   set_up_log(parse_log_level(arguments.log_level).value_or(LogLevel::kInfo),
              arguments.log_json ? LogFormat::kJson : LogFormat::kText);
-  const StopSignals signals;
+  watch_stop_signals();
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   const api::ServedModel model{
       .id = served_name(arguments, *session),
@@ -101,6 +111,7 @@ Result<int> run(const ServeArguments& arguments) {
     return status.error();
   const TextServerOptions options = server_options(arguments);
   TextServer server(session->service(), model, options);
+  serving = 1;
   if (Status status = server.start(); !status) return status.error();
   if (options.api_keys.empty() && !arguments.address.starts_with("127.") &&
       arguments.address != "::1")
@@ -111,7 +122,7 @@ Result<int> run(const ServeArguments& arguments) {
              v6 ? "]" : "", server.port());
   std::fflush(stdout);
 
-  signals.wait();
+  wait_for_stop_signal();
   spdlog::info("stopping: answers that run may finish within {} s", arguments.drain_seconds);
   const bool all = server.drain(std::chrono::seconds(arguments.drain_seconds));
   spdlog::info(all ? "all answers were finished" : "some answers were broken off");
