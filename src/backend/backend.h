@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/huge_memory.h"
 #include "base/result.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -47,12 +48,15 @@ class Weight {
 };
 
 // Where a weight's bytes come from: rows in file order, whole blocks. `read` may be called from
-// several threads at once, for any byte range of the tensor.
+// several threads at once, each with a buffer of its own, for any byte range of the tensor; the
+// bytes it returns are valid until the buffer is used again.
 struct WeightSource {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;  // [out, in] or [experts, out, in]
-  std::function<Status(std::uint64_t begin, std::span<std::byte> out)> read;
+  std::function<Result<std::span<const std::byte>>(std::uint64_t begin, std::size_t bytes,
+                                                   ReadBuffer& buffer)>
+      read;
 };
 
 // How KV memory is laid out; see engine/runner.h for blocks and the ring.

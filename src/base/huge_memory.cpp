@@ -43,4 +43,9 @@ HugeMemory::~HugeMemory() {
   if (data_ != nullptr) munmap(data_, whole_pages(bytes_));
 }
 
+Result<std::byte*> ReadBuffer::reserve(std::size_t bytes) {
+  if (bytes > memory_.size()) memory_ = G4_TRY(HugeMemory::make(bytes));
+  return memory_.data();
+}
+
 }  // namespace g4

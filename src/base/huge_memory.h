@@ -37,4 +37,15 @@ class HugeMemory {
   std::size_t bytes_ = 0;
 };
 
+// Where file data is read to piece by piece: page-aligned, as reads past the page cache want it,
+// and kept for the next piece. One thread at a time.
+class ReadBuffer {
+ public:
+  // At least `bytes` bytes; what they held before may be lost.
+  Result<std::byte*> reserve(std::size_t bytes);
+
+ private:
+  HugeMemory memory_;
+};
+
 }  // namespace g4

@@ -66,10 +66,11 @@ class Loader {
 
   Result<std::unique_ptr<Weight>> matrix(TensorRole role, std::size_t i, const Shape& shape) {
     const TensorInfo* tensor = G4_TRY(find(role, i, shape));
-    auto weight = G4_TRY(load({tensor->name, tensor->dtype, shape,
-                               [this, tensor](std::uint64_t begin, std::span<std::byte> out) {
-                                 return checkpoint_.read(*tensor, begin, out);
-                               }}));
+    auto weight =
+        G4_TRY(load({tensor->name, tensor->dtype, shape,
+                     [this, tensor](std::uint64_t begin, std::size_t bytes, ReadBuffer& buffer) {
+                       return checkpoint_.read_into(*tensor, begin, bytes, buffer);
+                     }}));
     count(*tensor);
     return weight;
   }
@@ -157,17 +158,22 @@ class Loader {
           "{}: tensor '{}' is {}, its partner '{}' is {}: expected the same type",
           checkpoint_.path(), gate->name, name(gate->dtype), up->name, name(up->dtype))};
     const std::uint64_t slice = gate->bytes / u64(config_.experts);
-    const auto read = [this, gate, up, slice](std::uint64_t begin,
-                                              std::span<std::byte> out) -> Status {
-      while (!out.empty()) {
-        const std::uint64_t part = begin / slice, inside = begin % slice;
-        const std::size_t n = std::min<std::uint64_t>(out.size(), slice - inside);
-        G4_TRY(
-            checkpoint_.read(part % 2 == 0 ? *gate : *up, part / 2 * slice + inside, out.first(n)));
-        out = out.subspan(n);
-        begin += n;
+    const auto read = [this, gate, up, slice](
+                          std::uint64_t begin, std::size_t bytes,
+                          ReadBuffer& buffer) -> Result<std::span<const std::byte>> {
+      const auto tensor = [&](std::uint64_t part) -> auto& { return part % 2 == 0 ? *gate : *up; };
+      const std::uint64_t part = begin / slice, inside = begin % slice;
+      if (bytes <= slice - inside)
+        return checkpoint_.read_into(tensor(part), part / 2 * slice + inside, bytes, buffer);
+      std::byte* const joined = G4_TRY(buffer.reserve(bytes));
+      for (std::size_t done = 0; done < bytes;) {
+        const std::uint64_t at = begin + done;
+        const std::size_t n = std::min<std::uint64_t>(bytes - done, slice - at % slice);
+        G4_TRY(checkpoint_.read(tensor(at / slice), at / slice / 2 * slice + at % slice,
+                                {joined + done, n}));
+        done += n;
       }
-      return {};
+      return std::span<const std::byte>(joined, bytes);
     };
     const Shape whole{half[0], 2 * half[1], half[2]};
     auto weight = G4_TRY(load({gate->name, gate->dtype, whole, read}));

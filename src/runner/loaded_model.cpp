@@ -1,8 +1,8 @@
 #include "runner/loaded_model.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include "base/machine_memory.h"
 #include "runner/model_runner.h"
 #include "runner/vocabulary.h"
 
@@ -17,16 +17,14 @@ Result<std::unique_ptr<Backend>> make_backend(const LoadOptions& options) {
 }
 
 Status check_fits(const MemoryPlan& plan) {
-  const auto pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page <= 0) return {};
-  const std::uint64_t machine =
-      static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
-  if (plan.total_bytes() <= machine) return {};
-  return Error{fmt::format(
-      "this model needs {} ({} weights, {} KV for {} tokens), but the machine has {}: ask for a "
-      "shorter --context, less --kv-memory, or take a smaller quantisation",
-      readable_bytes(plan.total_bytes()), readable_bytes(plan.weight_bytes),
-      readable_bytes(plan.kv_bytes), plan.context_tokens, readable_bytes(machine))};
+  const std::uint64_t machine = machine_memory_bytes();
+  if (machine == 0 || plan.total_bytes() <= machine) return {};
+  return Error{
+      fmt::format("this model needs {} ({} weights, {} KV for {} tokens), but this machine or "
+                  "container has {}: ask for a shorter --context, less --kv-memory, or take a "
+                  "smaller quantisation",
+                  readable_bytes(plan.total_bytes()), readable_bytes(plan.weight_bytes),
+                  readable_bytes(plan.kv_bytes), plan.context_tokens, readable_bytes(machine))};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/machine_memory.h"
 #include "weights/gguf.h"
 #include "weights/safetensors.h"
 #include "weights/source.h"
@@ -94,6 +95,8 @@ struct Checkpoint::Impl {
   Status open_index(const fs::path& index);
   Status open_safetensors(const fs::path& file);
   Status read_side_files(const fs::path& folder);
+  Result<const File*> file_of(const TensorInfo& tensor, std::uint64_t begin,
+                              std::size_t bytes) const;
   Status add_file(File file, std::vector<TensorInfo> found);
 };
 
@@ -237,7 +240,11 @@ Result<Checkpoint> Checkpoint::open(const std::string& path) {
           "{}: tensor {} is also in {}", impl->file_names[impl->tensors[i].file],
           in_quotes(impl->tensors[i].name), impl->file_names[impl->tensors[other->second].file])};
   }
-  return Checkpoint(std::move(impl));
+  Checkpoint checkpoint(std::move(impl));
+  const std::uint64_t memory = machine_memory_bytes();
+  if (memory != 0 && checkpoint.file_bytes() > memory / 2)
+    for (File& file : checkpoint.impl_->files) file.bypass_page_cache();
+  return checkpoint;
 }
 
 Checkpoint::Checkpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -278,14 +285,27 @@ std::optional<std::string> Checkpoint::side_file(std::string_view name) const {
   return found->second;
 }
 
+Result<const File*> Checkpoint::Impl::file_of(const TensorInfo& tensor, std::uint64_t begin,
+                                              std::size_t bytes) const {
+  assert(tensor.file < files.size());
+  if (begin > tensor.bytes || bytes > tensor.bytes - begin)
+    return Error{fmt::format("{}: tensor {}: bytes {} to {} asked for, but it has {}",
+                             file_names[tensor.file], in_quotes(tensor.name), begin, begin + bytes,
+                             tensor.bytes)};
+  return &files[tensor.file];
+}
+
 Status Checkpoint::read(const TensorInfo& tensor, std::uint64_t begin,
                         std::span<std::byte> out) const {
-  assert(tensor.file < impl_->files.size());
-  if (begin > tensor.bytes || out.size() > tensor.bytes - begin)
-    return Error{fmt::format("{}: tensor {}: bytes {} to {} asked for, but it has {}",
-                             impl_->file_names[tensor.file], in_quotes(tensor.name), begin,
-                             begin + out.size(), tensor.bytes)};
-  return impl_->files[tensor.file].read_at(tensor.offset + begin, out);
+  const File* const file = G4_TRY(impl_->file_of(tensor, begin, out.size()));
+  return file->read_at(tensor.offset + begin, out);
+}
+
+Result<std::span<const std::byte>> Checkpoint::read_into(const TensorInfo& tensor,
+                                                         std::uint64_t begin, std::size_t bytes,
+                                                         ReadBuffer& buffer) const {
+  const File* const file = G4_TRY(impl_->file_of(tensor, begin, bytes));
+  return file->read_into(tensor.offset + begin, bytes, buffer);
 }
 
 Result<std::vector<float>> Checkpoint::read_f32(const TensorInfo& tensor) const {

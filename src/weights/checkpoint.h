@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/huge_memory.h"
 #include "base/result.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
@@ -63,6 +64,10 @@ class Checkpoint {
 
   // Reads bytes [begin, begin + out.size()) of a tensor's data.
   Status read(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> out) const;
+  // The same somewhere in the buffer, and at the disk's speed: a checkpoint of more than half the
+  // machine's memory is read past the page cache, which could not keep it beside the weights.
+  Result<std::span<const std::byte>> read_into(const TensorInfo& tensor, std::uint64_t begin,
+                                               std::size_t bytes, ReadBuffer& buffer) const;
   // The whole tensor as f32 (small tensors: norms, scales, router).
   Result<std::vector<float>> read_f32(const TensorInfo& tensor) const;
 

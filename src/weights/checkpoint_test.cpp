@@ -12,6 +12,7 @@
 
 #include "base/f16.h"
 #include "weights/meta.h"
+#include "weights/source.h"
 #include "weights/test_files.h"
 
 namespace g4 {
@@ -127,6 +128,33 @@ TEST(Checkpoint, SeveralThreadsMayRead) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(wrong, testing::Each(0));
+}
+
+TEST(File, ReadsTheSameThroughThePageCacheAndPastIt) {
+  const TempFolder folder;
+  std::string bytes(10'000, ' ');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 + i / 256);
+  auto file = File::open(folder.write("f", bytes));
+  ASSERT_TRUE(file);
+  ReadBuffer buffer;
+  for (const bool direct : {false, true}) {
+    if (direct) file->bypass_page_cache();
+    for (const std::size_t begin : {0, 1, 4095, 4096, 5000, 9999})
+      for (const std::size_t count : {1, 32, 4096, 5000, 10'000}) {
+        const auto read = file->read_into(begin, count, buffer);
+        if (begin + count > bytes.size()) {
+          EXPECT_FALSE(read);
+          continue;
+        }
+        ASSERT_TRUE(read) << read.error().message;
+        const std::string_view text(reinterpret_cast<const char*>(read->data()), read->size());
+        EXPECT_EQ(text, std::string_view(bytes).substr(begin, count)) << begin << " " << count;
+      }
+  }
+  std::filesystem::resize_file(folder.path() + "/f", 5000);
+  const auto cut = file->read_into(4500, 1000, buffer);
+  ASSERT_FALSE(cut);
+  EXPECT_THAT(cut.error().message, HasSubstr("became shorter"));
 }
 
 TEST(Checkpoint, AFileThatShrinksIsAnError) {

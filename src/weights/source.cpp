@@ -15,6 +15,7 @@ namespace g4 {
 namespace {
 
 constexpr std::size_t kReadBytesMax = std::size_t{1} << 30;  // pread moves at most 2 GiB at once
+constexpr std::size_t kDirectAlignment = 4096;  // of offset, size and memory; no disk wants more
 constexpr std::size_t kQuotedBytesMax = 120;
 
 std::string reason(int error) { return std::generic_category().message(error); }
@@ -49,17 +50,20 @@ Result<File> File::open(const std::string& path) {
 File::File(File&& other) noexcept
     : path_(std::move(other.path_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
+      direct_descriptor_(std::exchange(other.direct_descriptor_, -1)),
       size_(std::exchange(other.size_, 0)) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(descriptor_, other.descriptor_);
+  std::swap(direct_descriptor_, other.direct_descriptor_);
   std::swap(size_, other.size_);
   return *this;
 }
 
 File::~File() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  for (const int descriptor : {descriptor_, direct_descriptor_})
+    if (descriptor >= 0) ::close(descriptor);
 }
 
 Status File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
@@ -74,6 +78,29 @@ Status File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     out = out.subspan(static_cast<std::size_t>(got));
   }
   return {};
+}
+
+void File::bypass_page_cache() {
+  if (direct_descriptor_ < 0)
+    direct_descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+}
+
+Result<std::span<const std::byte>> File::read_into(std::uint64_t offset, std::size_t bytes,
+                                                   ReadBuffer& buffer) const {
+  G4_TRY(check_range(*this, offset, bytes));
+  const std::size_t before = offset % kDirectAlignment;
+  const std::size_t whole =
+      (before + bytes + kDirectAlignment - 1) / kDirectAlignment * kDirectAlignment;
+  std::byte* const data = G4_TRY(buffer.reserve(whole));
+  if (direct_descriptor_ >= 0 && whole <= kReadBytesMax) {
+    const ssize_t got =
+        ::pread(direct_descriptor_, data, whole, static_cast<off_t>(offset - before));
+    if (got >= 0 && static_cast<std::size_t>(got) >= before + bytes)
+      return std::span<const std::byte>(data + before, bytes);
+  }
+  // Whatever went wrong there, the plain way succeeds or says why.
+  G4_TRY(read_at(offset, {data, bytes}));
+  return std::span<const std::byte>(data, bytes);
 }
 
 Result<std::string> read_text(const std::string& path, std::uint64_t bytes_max) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/huge_memory.h"
 #include "base/result.h"
 
 namespace g4 {
@@ -47,11 +48,18 @@ class File final : public ByteSource {
   std::uint64_t size() const override { return size_; }
   Status read_at(std::uint64_t offset, std::span<std::byte> out) const override;
 
+  // [offset, offset + bytes), somewhere in the buffer.
+  Result<std::span<const std::byte>> read_into(std::uint64_t offset, std::size_t bytes,
+                                               ReadBuffer& buffer) const;
+  // From now on read_into reads past the page cache, where the file system can.
+  void bypass_page_cache();
+
  private:
   File(std::string path, int descriptor, std::uint64_t size)
       : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
   std::string path_;
   int descriptor_ = -1;
+  int direct_descriptor_ = -1;
   std::uint64_t size_ = 0;
 };
 

@@ -9,13 +9,24 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "backend/cpu/features.h"
 
 namespace g4::cpu {
 
+namespace {
+
+// Reads that a disk works on together while every core packs.
+constexpr int kReadsAtOnce = 8;
+
+}  // namespace
+
 CpuBackend::CpuBackend(const Kernels& kernels, int threads)
-    : kernels_(kernels), pool_(threads), per_thread_(static_cast<std::size_t>(threads)) {}
+    : kernels_(kernels),
+      pool_(threads),
+      per_thread_(static_cast<std::size_t>(threads)),
+      load_buffers_(static_cast<std::size_t>(threads + kReadsAtOnce)) {}
 
 std::string CpuBackend::name() const {
   return fmt::format("cpu ({}, {} thread{})", kernels_.name, pool_.threads(),
@@ -73,6 +84,21 @@ std::vector<Piece> pieces_of(const TiledWeight& weight, std::uint64_t row_bytes)
   return pieces;
 }
 
+Status read_and_pack(const WeightSource& source, const TiledWeight& weight, std::uint64_t row_bytes,
+                     const Piece& piece, ReadBuffer& buffer) {
+  const std::int64_t first_row = piece.first_tile * kTileRows;
+  const std::int64_t rows = std::min(piece.last_tile * kTileRows, weight.out) - first_row;
+  const std::span<const std::byte> file = G4_TRY(
+      source.read(static_cast<std::uint64_t>(piece.expert * weight.out + first_row) * row_bytes,
+                  static_cast<std::size_t>(rows) * row_bytes, buffer));
+  for (std::int64_t row = 0; row < rows; row += kTileRows)
+    pack_tile(
+        source.dtype, file.data() + static_cast<std::uint64_t>(row) * row_bytes,
+        static_cast<int>(std::min<std::int64_t>(kTileRows, rows - row)), weight.in,
+        const_cast<std::byte*>(weight.tile(piece.expert, piece.first_tile + row / kTileRows)));
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Weight>> CpuBackend::load(const WeightSource& source) {
@@ -94,31 +120,24 @@ Result<std::unique_ptr<Weight>> CpuBackend::load(const WeightSource& source) {
   weight->memory = G4_TRY(HugeMemory::make(weight->bytes));
 
   const std::vector<Piece> pieces = pieces_of(*weight, *row_bytes);
-  std::atomic<bool> failed = false;
+  std::atomic<std::size_t> next = 0;
   std::mutex mutex;
   std::optional<Error> error;
-  pool_.run(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int thread) {
-    if (failed) return;
-    const Piece& piece = pieces[static_cast<std::size_t>(i)];
-    const std::int64_t first_row = piece.first_tile * kTileRows;
-    const std::int64_t rows = std::min(piece.last_tile * kTileRows, weight->out) - first_row;
-    const auto bytes = static_cast<std::uint64_t>(rows) * *row_bytes;
-    auto* const file = per_thread_[static_cast<std::size_t>(thread)].get<std::byte>(
-        static_cast<std::int64_t>(bytes));
-    const Status status =
-        source.read(static_cast<std::uint64_t>(piece.expert * weight->out + first_row) * *row_bytes,
-                    {file, bytes});
-    if (!status) {
+  const auto work = [&](ReadBuffer& buffer) {
+    for (std::size_t i = next++; i < pieces.size(); i = next++) {
+      const Status status = read_and_pack(source, *weight, *row_bytes, pieces[i], buffer);
+      if (status) continue;
       const std::lock_guard lock(mutex);
-      if (!failed.exchange(true)) error = status.error();
-      return;
+      if (!error) error = status.error();
+      next = pieces.size();
     }
-    for (std::int64_t row = 0; row < rows; row += kTileRows)
-      pack_tile(
-          source.dtype, file + static_cast<std::uint64_t>(row) * *row_bytes,
-          static_cast<int>(std::min<std::int64_t>(kTileRows, rows - row)), weight->in,
-          const_cast<std::byte*>(weight->tile(piece.expert, piece.first_tile + row / kTileRows)));
-  });
+  };
+  // More threads than cores, as most of them wait for the disk at any moment.
+  const std::size_t threads = std::min(load_buffers_.size(), pieces.size());
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < threads; ++i) others.emplace_back([&, i] { work(load_buffers_[i]); });
+  work(load_buffers_[0]);
+  others.clear();
   if (error) return std::move(*error);
   return std::unique_ptr<Weight>(std::move(weight));
 }

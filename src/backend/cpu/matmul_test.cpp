@@ -256,9 +256,11 @@ TEST(CpuLoad, AFailingReadIsTheErrorOfLoad) {
     WeightSource source{.name = "w",
                         .dtype = DType::kF32,
                         .shape = {4000, 1000},
-                        .read = [](std::uint64_t begin, std::span<std::byte>) -> Status {
+                        .read = [](std::uint64_t begin, std::size_t bytes,
+                                   ReadBuffer& buffer) -> Result<std::span<const std::byte>> {
                           if (begin != 0) return Error{"the disk is on fire"};
-                          return {};
+                          const std::byte* const data = G4_TRY(buffer.reserve(bytes));
+                          return std::span(data, bytes);
                         }};
     const auto weight = backend->load(source);
     ASSERT_FALSE(weight.has_value());

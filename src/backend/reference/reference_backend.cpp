@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 
 namespace g4::reference {
@@ -27,7 +28,13 @@ Result<std::unique_ptr<Weight>> ReferenceBackend::load(const WeightSource& sourc
   weight->row_bytes = *row_bytes;
   weight->bytes = *row_bytes * rows;
   weight->data.resize(weight->bytes);
-  G4_TRY(source.read(0, weight->data));
+  ReadBuffer buffer;
+  constexpr std::size_t kPieceBytes = 4 << 20;
+  for (std::size_t begin = 0; begin < weight->data.size(); begin += kPieceBytes) {
+    const std::size_t bytes = std::min(kPieceBytes, weight->data.size() - begin);
+    const std::span<const std::byte> piece = G4_TRY(source.read(begin, bytes, buffer));
+    std::copy(piece.begin(), piece.end(), weight->data.data() + begin);
+  }
   return std::unique_ptr<Weight>(std::move(weight));
 }
 
