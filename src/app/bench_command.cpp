@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <initializer_list>
 #include <string_view>
 
 #include "app/commands.h"
@@ -37,10 +38,18 @@ struct ActiveWeights {
   double layer_parameters = 0;  // without embedding and head
 };
 
-bool is_vocabulary(std::string_view name) {
-  for (const std::string_view part : {"token_embd", "embed_tokens", "lm_head"})
-    if (name.find(part) != std::string_view::npos) return true;
-  return name == "output.weight";
+bool has_any(std::string_view name, std::initializer_list<std::string_view> parts) {
+  return std::ranges::any_of(
+      parts, [&](std::string_view part) { return name.find(part) != std::string_view::npos; });
+}
+
+bool is_head(std::string_view name) {
+  return has_any(name, {"lm_head"}) || name == "output.weight";
+}
+bool is_embedding(std::string_view name) { return has_any(name, {"token_embd", "embed_tokens"}); }
+bool is_vision(std::string_view name) {
+  return has_any(name, {"vision", "multi_modal"}) || name.starts_with("v.") ||
+         name.starts_with("mm.");
 }
 
 ActiveWeights active_weights(const ModelSummary& model) {
@@ -48,12 +57,15 @@ ActiveWeights active_weights(const ModelSummary& model) {
   const double share = model.config.experts > 0 ? static_cast<double>(model.config.top_k) /
                                                       static_cast<double>(model.config.experts)
                                                 : 1.0;
-  for (const TensorInfo& tensor : model.checkpoint.tensors()) {
-    const bool expert = tensor.name.find("exps") != std::string::npos ||
-                        tensor.name.find("experts") != std::string::npos;
-    const double weight = expert ? share : 1.0;
+  const auto tensors = model.checkpoint.tensors();
+  const bool has_head =
+      std::ranges::any_of(tensors, [](const TensorInfo& tensor) { return is_head(tensor.name); });
+  for (const TensorInfo& tensor : tensors) {
+    // An embedding beside a head gives one row only.
+    if (is_vision(tensor.name) || (has_head && is_embedding(tensor.name))) continue;
+    const double weight = has_any(tensor.name, {"exps", "experts"}) ? share : 1.0;
     active.bytes += weight * static_cast<double>(tensor.bytes);
-    if (!is_vocabulary(tensor.name))
+    if (!is_head(tensor.name) && !is_embedding(tensor.name))
       active.layer_parameters += weight * static_cast<double>(tensor.shape.elements().value_or(0));
   }
   return active;
