@@ -15,6 +15,10 @@ namespace g4::api {
 
 struct ChatRequest : DeliveryFields {
   GenerateRequest prompt;
+  std::size_t choices() const { return n; }
+  GenerateRequest choice(std::size_t i) const {
+    return for_choice(prompt, static_cast<std::uint32_t>(i));
+  }
 };
 
 // Fails with a sentence if the model has no chat template (a base model).

@@ -96,7 +96,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   apply_to_prompts(fields, shared, request);
 
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
-  if (request.choices() > kAnswersMax)  // each is a copy of everything the body says
+  if (request.choices() > kAnswersMax)
     fields.fail("n",
                 fmt::format("{} prompts with \"n\" {} ask for {} answers, expected at most {}",
                             request.prompts.size(), request.n, request.choices(), kAnswersMax));

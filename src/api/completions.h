@@ -18,6 +18,9 @@ struct CompletionRequest : DeliveryFields {  // n: choices of each prompt
   std::vector<std::string> prompt_texts;     // what `echo` gives back
   bool echo = false;
   std::size_t choices() const { return prompts.size() * n; }
+  GenerateRequest choice(std::size_t i) const {
+    return for_choice(prompts[i / n], static_cast<std::uint32_t>(i % n));
+  }
 };
 
 // A prompt is raw text: special tokens in it are parsed, and <bos> is put first once.

@@ -280,9 +280,29 @@ TEST(Completions, AnswersOfOneRequestAreBounded) {
 
 TEST(Completions, SeedsOfChoicesDiffer) {
   auto parsed = parse_completion(R"({"prompt": "a", "seed": 5, "n": 2})", served(), tokenizer());
-  const auto& prompt = std::get<CompletionRequest>(parsed).prompts.front();
-  EXPECT_EQ(for_choice(prompt, 0).sampling.seed, 5U);
-  EXPECT_EQ(for_choice(prompt, 1).sampling.seed, 6U);
+  const auto& request = std::get<CompletionRequest>(parsed);
+  EXPECT_EQ(request.choice(0).sampling.seed, 5U);
+  EXPECT_EQ(request.choice(1).sampling.seed, 6U);
+}
+
+// A thousand answers must not be a thousand copies of what the body says.
+TEST(Completions, ChoicesShareTheirLists) {
+  auto parsed = parse_completion(
+      R"({"prompt": ["a", "b"], "n": 2, "logit_bias": {"5": 1}, "allowed_token_ids": [7, 5, 7],
+          "stop": ["x"], "stop_token_ids": [9, 9, 8]})",
+      served(), tokenizer());
+  const auto& request = std::get<CompletionRequest>(parsed);
+  ASSERT_EQ(request.choices(), 4U);
+  const GenerateRequest first = request.choice(0);
+  EXPECT_THAT(*first.sampling.allowed_tokens, testing::ElementsAre(5, 7));
+  EXPECT_THAT(first.stop_tokens, testing::ElementsAre(8, 9));
+  for (std::size_t i = 1; i < 4; ++i) {
+    const GenerateRequest other = request.choice(i);
+    EXPECT_EQ(other.sampling.logit_bias.data(), first.sampling.logit_bias.data());
+    EXPECT_EQ(other.sampling.allowed_tokens->data(), first.sampling.allowed_tokens->data());
+    EXPECT_EQ(other.stop.data(), first.stop.data());
+    EXPECT_EQ(other.stop_tokens.data(), first.stop_tokens.data());
+  }
 }
 
 TEST(Logprobs, WholeShapes) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace g4::api {
@@ -15,6 +16,7 @@ constexpr std::int64_t kChoicesMax = 128;
 void read_logit_bias(Fields& fields, std::int64_t vocab, SamplingParams& sampling) {
   const json::value* value = fields.find("logit_bias");
   if (!value) return;
+  std::vector<std::pair<TokenId, float>> biases;
   if (!value->is_object())
     return fields.fail("logit_bias", "\"logit_bias\" should be an object of token ids and numbers");
   for (const auto& [key, bias] : value->get_object()) {
@@ -29,8 +31,18 @@ void read_logit_bias(Fields& fields, std::int64_t vocab, SamplingParams& samplin
                          fmt::format("\"logit_bias\": entry \"{}\" should be a token id below {} "
                                      "with a number from -100 to 100",
                                      text, vocab));
-    sampling.logit_bias.emplace_back(static_cast<TokenId>(id), static_cast<float>(number));
+    biases.emplace_back(static_cast<TokenId>(id), static_cast<float>(number));
   }
+  sampling.logit_bias = std::move(biases);
+}
+
+// Each id once, however often it was named: no longer than the vocabulary.
+SharedList<TokenId> token_set(const std::vector<std::int64_t>& named) {
+  std::vector<TokenId> ids(named.begin(), named.end());
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  ids.shrink_to_fit();
+  return ids;
 }
 
 template <class T>
@@ -58,13 +70,13 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
     sampling.seed = static_cast<std::uint64_t>(*seed);
   read_logit_bias(fields, vocab, sampling);
   if (const auto allowed = fields.integers("allowed_token_ids", 0, vocab - 1))
-    sampling.allowed_tokens.emplace(allowed->begin(), allowed->end());
+    sampling.allowed_tokens = token_set(*allowed);
 
   request.stop = fields.strings("stop", kStopStringsMax);
   for (const std::string& stop : request.stop)
     if (stop.empty()) fields.fail("stop", "\"stop\" holds an empty string");
   if (const auto ids = fields.integers("stop_token_ids", 0, vocab - 1))
-    request.stop_tokens.assign(ids->begin(), ids->end());
+    request.stop_tokens = token_set(*ids);
   request.include_stop_string = fields.boolean("include_stop_str_in_output", false);
   request.ignore_eos = fields.boolean("ignore_eos", false);
   request.skip_special_tokens = fields.boolean("skip_special_tokens", true);

@@ -17,21 +17,22 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_list.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
 
 struct SamplingParams {
-  float temperature = 1.0F;         // 0 = greedy; 0..100
-  std::uint32_t top_k = 64;         // 0 = off
-  float top_p = 0.95F;              // (0, 1]; 1 = off
-  float min_p = 0.0F;               // [0, 1]; 0 = off
-  float repetition_penalty = 1.0F;  // > 0; over prompt and output, as transformers
-  float frequency_penalty = 0.0F;   // -2..2; over output only, as OpenAI
-  float presence_penalty = 0.0F;    // -2..2
-  std::vector<std::pair<TokenId, float>> logit_bias;   // -100 forbids in practice
-  std::optional<std::vector<TokenId>> allowed_tokens;  // all others are forbidden
-  std::optional<std::uint64_t> seed;                   // absent: the engine draws one at random
+  float temperature = 1.0F;                          // 0 = greedy; 0..100
+  std::uint32_t top_k = 64;                          // 0 = off
+  float top_p = 0.95F;                               // (0, 1]; 1 = off
+  float min_p = 0.0F;                                // [0, 1]; 0 = off
+  float repetition_penalty = 1.0F;                   // > 0; over prompt and output, as transformers
+  float frequency_penalty = 0.0F;                    // -2..2; over output only, as OpenAI
+  float presence_penalty = 0.0F;                     // -2..2
+  SharedList<std::pair<TokenId, float>> logit_bias;  // -100 forbids in practice
+  std::optional<SharedList<TokenId>> allowed_tokens;  // all others are forbidden
+  std::optional<std::uint64_t> seed;                  // absent: the engine draws one at random
   std::optional<std::uint32_t> logprobs;  // per token: how many best alternatives (0..100)
 };
 

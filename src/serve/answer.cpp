@@ -24,16 +24,17 @@ class Answer : public std::enable_shared_from_this<Answer> {
         writer_(std::move(writer)),
         delivery_(delivery) {}
 
-  void submit(std::vector<GenerateRequest> requests) EXCLUDES(mutex_) {
+  // Choices are made one at a time: each has a prompt of its own.
+  void submit() EXCLUDES(mutex_) {
     std::optional<api::ApiError> refusal;
     {
       // Held over all submissions, so that no event is handled before the stream has begun.
       Lock lock(mutex_);
-      choices_.resize(requests.size());
-      running_ = requests.size();
-      for (std::size_t i = 0; i < requests.size() && !refusal; ++i) {
+      choices_.resize(writer_->choices());
+      running_ = choices_.size();
+      for (std::size_t i = 0; i < choices_.size() && !refusal; ++i) {
         auto submitted = service_.submit(
-            std::move(requests[i]),
+            writer_->choice(i),
             [self = shared_from_this(), i](ServiceEvent event) { self->handle(i, event); });
         if (const auto* id = std::get_if<StreamId>(&submitted))
           streams_.push_back(*id);
@@ -126,17 +127,16 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
 }  // namespace
 
-void answer(Service& service, ExchangePtr exchange, std::vector<GenerateRequest> choices,
-            std::unique_ptr<AnswerWriter> writer, Delivery delivery) {
+void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
+            Delivery delivery) {
   // No use in trying again later, so not the 429 of a full queue.
-  if (choices.size() > service.open_requests_max())
+  if (writer->choices() > service.open_requests_max())
     return respond_error(
         *exchange,
         api::invalid("n", fmt::format("{} answers were asked for, but {} can run and wait "
                                       "here at once",
-                                      choices.size(), service.open_requests_max())));
-  std::make_shared<Answer>(service, std::move(exchange), std::move(writer), delivery)
-      ->submit(std::move(choices));
+                                      writer->choices(), service.open_requests_max())));
+  std::make_shared<Answer>(service, std::move(exchange), std::move(writer), delivery)->submit();
 }
 
 }  // namespace g4

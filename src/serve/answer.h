@@ -16,10 +16,13 @@
 
 namespace g4 {
 
-// What a dialect's writer must offer: whole answers and chunks from the same events.
+// What a dialect must offer: the generations that a request asks for, and whole answers and chunks
+// from the same events of them.
 class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
+  virtual std::size_t choices() const = 0;
+  virtual GenerateRequest choice(std::size_t i) const = 0;
   virtual std::string whole(std::span<const api::Choice> choices) = 0;
   virtual std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) = 0;
   virtual std::vector<std::string> last_chunks() = 0;
@@ -30,7 +33,7 @@ enum class Delivery : std::uint8_t { kWhole, kStream };
 void respond_error(Exchange& exchange, const api::ApiError& error);
 
 // Submits one generation for each choice. If one is refused none runs, and the client is told why.
-void answer(Service& service, ExchangePtr exchange, std::vector<GenerateRequest> choices,
-            std::unique_ptr<AnswerWriter> writer, Delivery delivery);
+void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
+            Delivery delivery);
 
 }  // namespace g4

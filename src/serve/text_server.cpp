@@ -22,6 +22,8 @@ class DialectWriter final : public AnswerWriter {
                 std::string id)
       : request_(std::move(request)),
         writer_(request_, model, tokenizer, std::move(id), std::time(nullptr)) {}
+  std::size_t choices() const override { return request_.choices(); }
+  GenerateRequest choice(std::size_t i) const override { return request_.choice(i); }
   std::string whole(std::span<const api::Choice> choices) override {
     return writer_.whole(choices);
   }
@@ -40,8 +42,6 @@ void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) 
     return respond_error(exchange, *error);
   exchange.respond(json_response(200, std::get<std::string>(parsed)));
 }
-
-Delivery delivery_of(bool stream) { return stream ? Delivery::kStream : Delivery::kWhole; }
 
 bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
 
@@ -105,32 +105,25 @@ struct TextServer::Impl {
                                       open ? "ready" : "draining", stats.running, stats.waiting)));
   }
 
+  template <class Writer, class Request>
+  void generate(ExchangePtr exchange, api::Parsed<Request> parsed, std::string_view id_prefix) {
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    auto& request = std::get<Request>(parsed);
+    const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
+    auto writer = std::make_unique<DialectWriter<Request, Writer>>(
+        std::move(request), model, service.tokenizer(),
+        fmt::format("{}{}", id_prefix, exchange->request().id));
+    answer(service, std::move(exchange), std::move(writer), delivery);
+  }
+
   void complete(ExchangePtr exchange) {
     auto parsed = api::parse_completion(exchange->request().body, model, service.tokenizer());
-    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    auto& request = std::get<api::CompletionRequest>(parsed);
-    std::vector<GenerateRequest> choices;
-    for (const GenerateRequest& prompt : request.prompts)
-      for (std::uint32_t i = 0; i < request.n; ++i) choices.push_back(api::for_choice(prompt, i));
-    const Delivery delivery = delivery_of(request.stream);
-    using Writer = DialectWriter<api::CompletionRequest, api::CompletionWriter>;
-    auto writer = std::make_unique<Writer>(std::move(request), model, service.tokenizer(),
-                                           "cmpl-" + exchange->request().id);
-    answer(service, std::move(exchange), std::move(choices), std::move(writer), delivery);
+    generate<api::CompletionWriter>(std::move(exchange), std::move(parsed), "cmpl-");
   }
 
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
-    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    auto& request = std::get<api::ChatRequest>(parsed);
-    std::vector<GenerateRequest> choices;
-    for (std::uint32_t i = 0; i < request.n; ++i)
-      choices.push_back(api::for_choice(request.prompt, i));
-    const Delivery delivery = delivery_of(request.stream);
-    using Writer = DialectWriter<api::ChatRequest, api::ChatWriter>;
-    auto writer = std::make_unique<Writer>(std::move(request), model, service.tokenizer(),
-                                           "chatcmpl-" + exchange->request().id);
-    answer(service, std::move(exchange), std::move(choices), std::move(writer), delivery);
+    generate<api::ChatWriter>(std::move(exchange), std::move(parsed), "chatcmpl-");
   }
 
   Service& service;

@@ -142,7 +142,7 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
   out.output_tokens_min = request.output_tokens_min;
   out.prompt = std::move(request.prompt);
   out.sampling = std::move(request.sampling);
-  out.stop_tokens = std::move(request.stop_tokens);
+  out.stop_tokens.assign(request.stop_tokens.begin(), request.stop_tokens.end());
   if (!request.ignore_eos)
     out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
   out.prompt_logprobs = request.prompt_logprobs;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/shared_list.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
 
@@ -24,9 +25,9 @@ struct GenerateRequest {
   SamplingParams sampling;
   std::optional<std::uint64_t> output_tokens_max;  // absent: until the context is full
   std::uint64_t output_tokens_min = 0;
-  std::vector<std::string> stop;     // stop strings; the text ends before the match
-  std::vector<TokenId> stop_tokens;  // besides the checkpoint's own
-  bool ignore_eos = false;           // the checkpoint's stop tokens do not stop
+  SharedList<std::string> stop;     // stop strings; the text ends before the match
+  SharedList<TokenId> stop_tokens;  // besides the checkpoint's own
+  bool ignore_eos = false;          // the checkpoint's stop tokens do not stop
   bool include_stop_string = false;
   bool skip_special_tokens = true;  // special tokens do not show in the text
   std::optional<std::uint32_t> prompt_logprobs;

@@ -9,7 +9,7 @@
 
 namespace g4 {
 
-Status validate_stop_strings(const std::vector<std::string>& strings) {
+Status validate_stop_strings(const SharedList<std::string>& strings) {
   if (strings.size() > kStopStringsMax)
     return Error{fmt::format("{} stop strings; at most {}", strings.size(), kStopStringsMax)};
   for (std::size_t i = 0; i < strings.size(); ++i) {
@@ -22,15 +22,18 @@ Status validate_stop_strings(const std::vector<std::string>& strings) {
   return {};
 }
 
-StopStrings::StopStrings(std::vector<std::string> strings, Match match) : match_(match) {
-  for (std::string& bytes : strings) {
-    std::vector<std::size_t> border(bytes.size());
+StopStrings::StopStrings(SharedList<std::string> strings, Match match)
+    : strings_(std::move(strings)), match_(match) {
+  static_assert(kStopStringBytesMax <= UINT16_MAX);
+  for (const std::string& bytes : strings_) {
+    std::vector<std::uint16_t> border(bytes.size());
     for (std::size_t i = 1; i < bytes.size(); ++i) {
-      std::size_t k = border[i - 1];
+      std::uint16_t k = border[i - 1];
       while (k > 0 && bytes[i] != bytes[k]) k = border[k - 1];
-      border[i] = bytes[i] == bytes[k] ? k + 1 : 0;
+      if (bytes[i] == bytes[k]) ++k;
+      border[i] = k;
     }
-    patterns_.push_back({std::move(bytes), std::move(border)});
+    patterns_.push_back({bytes, std::move(border)});
   }
 }
 
@@ -58,7 +61,7 @@ std::string StopStrings::push(std::string_view text) {
     return std::exchange(held_, {});
   }
   std::size_t hold = 0;
-  for (const Pattern& pattern : patterns_) hold = std::max(hold, pattern.matched);
+  for (const Pattern& pattern : patterns_) hold = std::max<std::size_t>(hold, pattern.matched);
   std::string sure = held_.substr(0, held_.size() - hold);
   held_.erase(0, sure.size());
   return sure;

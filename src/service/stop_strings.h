@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_list.h"
 
 namespace g4 {
 
@@ -20,13 +21,14 @@ inline constexpr std::size_t kStopStringsMax = 64;
 inline constexpr std::size_t kStopStringBytesMax = 1024;
 
 // Not empty, UTF-8 (so that no character is ever cut), within the limits above.
-Status validate_stop_strings(const std::vector<std::string>& strings);
+Status validate_stop_strings(const SharedList<std::string>& strings);
 
 class StopStrings {
  public:
   enum class Match : std::uint8_t { kDrop, kInclude };  // is the stop string part of the text?
 
-  StopStrings(std::vector<std::string> strings, Match match);
+  // `strings` are valid.
+  StopStrings(SharedList<std::string> strings, Match match);
 
   // Text that is sure. After a match nothing more is taken.
   std::string push(std::string_view text);
@@ -38,12 +40,14 @@ class StopStrings {
  private:
   // Knuth-Morris-Pratt: matched is the length of the longest end of the text that begins bytes.
   struct Pattern {
-    std::string bytes;
-    std::vector<std::size_t> border;  // of bytes[0..i]: its longest proper prefix that is a suffix
-    std::size_t matched = 0;
+    std::string_view bytes;  // in strings_
+    std::vector<std::uint16_t>
+        border;  // of bytes[0..i]: its longest proper prefix that is a suffix
+    std::uint16_t matched = 0;
     void advance(char c);
   };
 
+  SharedList<std::string> strings_;
   std::vector<Pattern> patterns_;
   Match match_;
   std::string held_;
