@@ -114,7 +114,8 @@ CompletionWriter::CompletionWriter(const CompletionRequest& request, const Serve
       tokenizer_(tokenizer),
       id_(std::move(id)),
       created_(created),
-      states_(request.choices()) {}
+      states_(request.choices()),
+      prompts_(request.prompts.size()) {}
 
 const GenerateRequest& CompletionWriter::prompt_of(std::size_t choice) const {
   return request_.prompts[choice / request_.n];
@@ -148,7 +149,7 @@ void CompletionWriter::echo_prompt(std::size_t choice, std::string& text,
   text += request_.prompt_texts[choice / request_.n];
   const std::vector<TokenId>& prompt = prompt_of(choice).prompt;
   logprobs.add_unscored(prompt.front());
-  for (const SampledToken& token : states_[choice].prompt_logprobs) logprobs.add(token);
+  for (const SampledToken& token : prompts_[choice / request_.n].logprobs) logprobs.add(token);
 }
 
 std::string CompletionWriter::whole(std::span<const Choice> choices) {
@@ -156,7 +157,8 @@ std::string CompletionWriter::whole(std::span<const Choice> choices) {
   json::array list;
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const Choice& choice = choices[i];
-    states_[i].prompt_logprobs = choice.prompt_logprobs;
+    PromptState& prompt = prompts_[i / request_.n];
+    if (i % request_.n == 0) prompt.logprobs = choice.prompt_logprobs;
     states_[i].output_tokens = choice.finished->output_tokens;
     std::string text;
     CompletionLogprobs logprobs(tokenizer_, request_.spelling, 0);
@@ -169,7 +171,7 @@ std::string CompletionWriter::whole(std::span<const Choice> choices) {
     object["finish_reason"] = finish_reason(*choice.finished);
     object["stop_reason"] = stop_reason(*choice.finished);
     if (prompt_of(i).prompt_logprobs)
-      object["prompt_logprobs"] = prompt_logprobs(choice.prompt_logprobs, tokenizer_);
+      object["prompt_logprobs"] = prompt_logprobs(prompt.logprobs, tokenizer_);
     if (request_.return_token_ids) {
       json::array ids;
       for (const SampledToken& token : choice.tokens) ids.emplace_back(token.id);
@@ -214,7 +216,8 @@ std::vector<std::string> CompletionWriter::first_chunk(std::size_t choice) {
   state.text_offset = logprobs.text_offset();
   json::object object = choice_object(choice, std::move(text));
   if (request_.echo && wants_logprobs()) object["logprobs"] = logprobs.take();
-  if (scores) object["prompt_logprobs"] = prompt_logprobs(state.prompt_logprobs, tokenizer_);
+  if (scores)
+    object["prompt_logprobs"] = prompt_logprobs(prompts_[choice / request_.n].logprobs, tokenizer_);
   if (request_.return_token_ids) {
     object["prompt_token_ids"] =
         json::array(prompt_of(choice).prompt.begin(), prompt_of(choice).prompt.end());
@@ -223,11 +226,24 @@ std::vector<std::string> CompletionWriter::first_chunk(std::size_t choice) {
   return {chunk(std::move(object))};
 }
 
+std::vector<std::string> CompletionWriter::on_scored(std::size_t choice,
+                                                     const PromptScored& scored) {
+  PromptState& prompt = prompts_[choice / request_.n];
+  prompt.scored = true;
+  prompt.logprobs = scored.logprobs;
+  std::vector<std::string> list = first_chunk(choice);
+  for (const auto& [other, event] : std::exchange(prompt.held, {}))
+    for (std::string& text : chunks(other, event)) list.push_back(std::move(text));
+  return list;
+}
+
 std::vector<std::string> CompletionWriter::chunks(std::size_t choice, const ServiceEvent& event) {
   State& state = states_[choice];
-  if (const auto* scored = std::get_if<PromptScored>(&event)) {
-    state.prompt_logprobs = scored->logprobs;
-    return first_chunk(choice);
+  if (const auto* scored = std::get_if<PromptScored>(&event)) return on_scored(choice, *scored);
+  PromptState& prompt = prompts_[choice / request_.n];
+  if (prompt_of(choice).prompt_logprobs && !prompt.scored) {
+    prompt.held.emplace_back(choice, event);
+    return {};
   }
   std::vector<std::string> list = first_chunk(choice);
   if (const auto* delta = std::get_if<TextDelta>(&event)) {

@@ -46,7 +46,13 @@ class CompletionWriter {
     bool begun = false;
     std::uint64_t text_offset = 0;
     std::uint64_t output_tokens = 0;
-    std::vector<SampledToken> prompt_logprobs;
+  };
+  // The first choice of a prompt is scored for all. What others say before that is held back: the
+  // prompt's logprobs go out first.
+  struct PromptState {
+    bool scored = false;
+    std::vector<SampledToken> logprobs;
+    std::vector<std::pair<std::size_t, ServiceEvent>> held;  // by choice
   };
   boost::json::object head() const;
   boost::json::object usage_of_all() const;
@@ -55,6 +61,7 @@ class CompletionWriter {
   bool wants_logprobs() const;
   void echo_prompt(std::size_t choice, std::string& text, CompletionLogprobs& logprobs) const;
   std::vector<std::string> first_chunk(std::size_t choice);
+  std::vector<std::string> on_scored(std::size_t choice, const PromptScored& scored);
   std::string chunk(boost::json::object choice) const;
 
   const CompletionRequest& request_;
@@ -62,7 +69,8 @@ class CompletionWriter {
   const Tokenizer& tokenizer_;
   std::string id_;
   std::int64_t created_;
-  std::vector<State> states_;  // by choice
+  std::vector<State> states_;         // by choice
+  std::vector<PromptState> prompts_;  // by prompt
 };
 
 }  // namespace g4::api

@@ -179,7 +179,10 @@ struct Joined {
   std::string text;
   json::array tokens, offsets, ids;
   json::value finish;
+  bool scored = false;
   void add(const json::object& choice) {
+    if (const auto* list = choice.if_contains("prompt_logprobs"))
+      scored = list->as_array().size() == 3;
     text += std::string_view(choice.at("text").as_string());
     if (choice.at("logprobs").is_object()) {
       for (const auto& t : choice.at("logprobs").at("token_logprobs").as_array())
@@ -206,18 +209,23 @@ TEST(Completions, StreamJoinsToWhole) {
     CompletionWriter whole(request, model, tokenizer(), "x", 1);
     std::vector<Choice> choices(2);
     std::vector<Joined> joined(2);
-    for (std::size_t i = 0; i < 2; ++i)
-      for (const ServiceEvent& event : random_events(random, echo && logprobs)) {
-        choices[i].add(event);
-        for (const std::string& chunk : streamed.chunks(i, event)) {
-          const json::value value = json::parse(chunk);
-          const json::object& choice = value.at("choices").at(0).as_object();
-          ASSERT_EQ(choice.at("index").to_number<std::size_t>(), i);
-          joined[i].add(choice);
-        }
+    // Events of both choices in any order; only the first is scored.
+    std::vector<ServiceEvent> events[2] = {random_events(random, echo && logprobs),
+                                           random_events(random, false)};
+    for (std::size_t at[2] = {0, 0}; at[0] < events[0].size() || at[1] < events[1].size();) {
+      std::size_t i = random() % 2;
+      if (at[i] == events[i].size()) i = 1 - i;
+      const ServiceEvent& event = events[i][at[i]++];
+      choices[i].add(event);
+      for (const std::string& chunk : streamed.chunks(i, event)) {
+        const json::value value = json::parse(chunk);
+        const json::object& choice = value.at("choices").at(0).as_object();
+        joined.at(choice.at("index").to_number<std::size_t>()).add(choice);
       }
+    }
     const json::value answer = json::parse(whole.whole(choices));
     for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(joined[i].scored, echo && logprobs);
       Joined once;
       once.add(answer.at("choices").at(i).as_object());
       EXPECT_EQ(joined[i].text, once.text);
@@ -303,6 +311,16 @@ TEST(Completions, ChoicesShareTheirLists) {
     EXPECT_EQ(other.stop.data(), first.stop.data());
     EXPECT_EQ(other.stop_tokens.data(), first.stop_tokens.data());
   }
+}
+
+TEST(Completions, OneChoiceOfAPromptIsScored) {
+  auto parsed = parse_completion(R"({"prompt": ["a", "b"], "n": 2, "prompt_logprobs": 3})",
+                                 served(), tokenizer());
+  const auto& request = std::get<CompletionRequest>(parsed);
+  EXPECT_EQ(request.choice(0).prompt_logprobs, 3U);
+  EXPECT_EQ(request.choice(1).prompt_logprobs, std::nullopt);
+  EXPECT_EQ(request.choice(2).prompt_logprobs, 3U);
+  EXPECT_EQ(request.choice(3).prompt_logprobs, std::nullopt);
 }
 
 TEST(Logprobs, WholeShapes) {

@@ -135,6 +135,7 @@ void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> c
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice) {
   GenerateRequest copy = request;
   if (copy.sampling.seed) *copy.sampling.seed += choice;
+  if (choice > 0) copy.prompt_logprobs.reset();
   return copy;
 }
 

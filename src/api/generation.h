@@ -46,7 +46,8 @@ void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer);
 // vLLM's truncate_prompt_tokens: keeps the last `count` tokens.
 void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count);
 
-// The same seed would give n equal choices: choice i of n draws with seed + i.
+// Choice i of n. The same seed would give n equal choices, so it draws with seed + i; the prompt's
+// scores are equal, so the first choice asks for them and the writer gives them to all.
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice);
 
 // One answer as it comes in.
