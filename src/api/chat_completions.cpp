@@ -112,7 +112,9 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   if (fields.error()) return *fields.error();
   if (auto* error = std::get_if<ApiError>(&prompt)) return *error;
   request.prompt.prompt = std::move(std::get<std::vector<TokenId>>(prompt));
-  truncate_prompt(request.prompt.prompt, keep);
+  std::vector<TokenId>& ids = request.prompt.prompt;
+  truncate_prompt(ids, keep,
+                  begins_with_bos(ids, tokenizer) ? FirstToken::kKeep : FirstToken::kCut);
   return request;
 }
 

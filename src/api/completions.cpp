@@ -12,31 +12,60 @@ constexpr std::size_t kPromptsMax = 1024;
 constexpr std::size_t kAnswersMax = 1024;           // prompts times choices
 constexpr std::uint64_t kOutputTokensDefault = 16;  // OpenAI's
 
-// One prompt: a string, or token ids.
-void add_prompt(const json::value& value, bool add_bos, Fields& fields, const Tokenizer& tokenizer,
-                CompletionRequest& request) {
-  GenerateRequest prompt;
-  if (value.is_string()) {
-    request.prompt_texts.emplace_back(value.get_string());
-    prompt.prompt = tokenizer.encode(request.prompt_texts.back(), Tokenizer::Special::kParse);
-    if (add_bos) ensure_bos(prompt.prompt, tokenizer);
-  } else {
-    for (const json::value& item : value.get_array()) {
-      boost::system::error_code bad;
-      const auto id = item.to_number<std::int64_t>(bad);
-      if (bad || id < 0 || id >= static_cast<std::int64_t>(tokenizer.size()))
-        return fields.fail("prompt", fmt::format("\"prompt\" should hold token ids from 0 to {}",
-                                                 tokenizer.size() - 1));
-      prompt.prompt.push_back(static_cast<TokenId>(id));
-    }
-    request.prompt_texts.push_back(tokenizer.decode(prompt.prompt, false));
+struct PromptRules {
+  bool add_bos = true;
+  std::optional<std::int64_t> tokens_max;
+};
+
+struct Prompt {
+  std::vector<TokenId> ids;
+  PromptEcho echo;
+};
+
+Prompt from_text(std::string_view text, const PromptRules& rules, const Tokenizer& tokenizer) {
+  Prompt prompt;
+  prompt.echo.text = text;
+  prompt.ids = tokenizer.encode(text, Tokenizer::Special::kParse);
+  const bool given_bos = begins_with_bos(prompt.ids, tokenizer);
+  if (rules.add_bos) ensure_bos(prompt.ids, tokenizer);
+  const bool has_bos = rules.add_bos && begins_with_bos(prompt.ids, tokenizer);
+  prompt.echo.bos_hidden = has_bos && !given_bos;
+  if (truncate_prompt(prompt.ids, rules.tokens_max, has_bos ? FirstToken::kKeep : FirstToken::kCut))
+    prompt.echo.text = tokens_text(
+        std::span<const TokenId>(prompt.ids).subspan(prompt.echo.bos_hidden ? 1 : 0), tokenizer);
+  return prompt;
+}
+
+std::optional<Prompt> from_ids(const json::array& list, const PromptRules& rules,
+                               const Tokenizer& tokenizer) {
+  Prompt prompt;
+  for (const json::value& item : list) {
+    boost::system::error_code bad;
+    const auto id = item.to_number<std::int64_t>(bad);
+    if (bad || id < 0 || id >= static_cast<std::int64_t>(tokenizer.size())) return std::nullopt;
+    prompt.ids.push_back(static_cast<TokenId>(id));
   }
-  if (prompt.prompt.empty()) fields.fail("prompt", "\"prompt\" is empty");
-  request.prompts.push_back(std::move(prompt));
+  truncate_prompt(prompt.ids, rules.tokens_max, FirstToken::kCut);
+  prompt.echo.text = tokens_text(prompt.ids, tokenizer);
+  return prompt;
+}
+
+// One prompt: a string, or token ids.
+void add_prompt(const json::value& value, const PromptRules& rules, Fields& fields,
+                const Tokenizer& tokenizer, CompletionRequest& request) {
+  std::optional<Prompt> prompt = value.is_string() ? from_text(value.get_string(), rules, tokenizer)
+                                                   : from_ids(value.get_array(), rules, tokenizer);
+  if (!prompt)
+    return fields.fail("prompt", fmt::format("\"prompt\" should hold token ids from 0 to {}",
+                                             tokenizer.size() - 1));
+  if (prompt->ids.empty()) fields.fail("prompt", "\"prompt\" is empty");
+  request.prompts.emplace_back().prompt = std::move(prompt->ids);
+  request.echoes.push_back(std::move(prompt->echo));
 }
 
 void read_prompts(Fields& fields, const Tokenizer& tokenizer, CompletionRequest& request) {
-  const bool add_bos = fields.boolean("add_special_tokens", true);
+  const PromptRules rules{fields.boolean("add_special_tokens", true),
+                          fields.integer("truncate_prompt_tokens", 1, INT64_MAX)};
   const json::value* value = fields.find("prompt");
   if (!value) return fields.fail("prompt", "\"prompt\" is required");
   const auto wrong = [&] {
@@ -44,27 +73,25 @@ void read_prompts(Fields& fields, const Tokenizer& tokenizer, CompletionRequest&
                 "\"prompt\" should be a string, a list of strings, a list of token ids, or a list "
                 "of such lists");
   };
-  if (value->is_string()) return add_prompt(*value, add_bos, fields, tokenizer, request);
+  if (value->is_string()) return add_prompt(*value, rules, fields, tokenizer, request);
   if (!value->is_array() || value->get_array().empty()) return wrong();
   const json::array& list = value->get_array();
-  if (list.front().is_number()) return add_prompt(*value, add_bos, fields, tokenizer, request);
+  if (list.front().is_number()) return add_prompt(*value, rules, fields, tokenizer, request);
   if (list.size() > kPromptsMax)
     return fields.fail("prompt", fmt::format("\"prompt\" holds {} prompts, expected at most {}",
                                              list.size(), kPromptsMax));
   for (const json::value& item : list) {
     if (!item.is_string() && !item.is_array()) return wrong();
-    add_prompt(item, add_bos, fields, tokenizer, request);
+    add_prompt(item, rules, fields, tokenizer, request);
   }
 }
 
 // Everything but the prompts themselves, the same for each.
-void apply_to_prompts(Fields& fields, const GenerateRequest& shared, CompletionRequest& request) {
-  const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
+void apply_to_prompts(const GenerateRequest& shared, CompletionRequest& request) {
   for (GenerateRequest& prompt : request.prompts) {
     std::vector<TokenId> ids = std::move(prompt.prompt);
     prompt = shared;
     prompt.prompt = std::move(ids);
-    truncate_prompt(prompt.prompt, keep);
   }
 }
 
@@ -93,7 +120,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
     fields.fail("max_tokens", "\"max_tokens\" is 0, which only makes sense with \"echo\"");
 
   read_prompts(fields, tokenizer, request);
-  apply_to_prompts(fields, shared, request);
+  apply_to_prompts(shared, request);
 
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   if (request.choices() > kAnswersMax)
@@ -146,9 +173,13 @@ json::object CompletionWriter::choice_object(std::size_t choice, std::string tex
 
 void CompletionWriter::echo_prompt(std::size_t choice, std::string& text,
                                    CompletionLogprobs& logprobs) const {
-  text += request_.prompt_texts[choice / request_.n];
+  const PromptEcho& echo = request_.echoes[choice / request_.n];
+  text += echo.text;
   const std::vector<TokenId>& prompt = prompt_of(choice).prompt;
-  logprobs.add_unscored(prompt.front());
+  if (echo.bos_hidden)
+    logprobs.add_hidden(prompt.front());
+  else
+    logprobs.add_unscored(prompt.front());
   for (const SampledToken& token : prompts_[choice / request_.n].logprobs) logprobs.add(token);
 }
 

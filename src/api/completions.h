@@ -13,9 +13,15 @@
 
 namespace g4::api {
 
+// What `echo` gives back of a prompt.
+struct PromptEcho {
+  std::string text;
+  bool bos_hidden = false;  // <bos> comes first but was put there by us: not in the text
+};
+
 struct CompletionRequest : DeliveryFields {  // n: choices of each prompt
   std::vector<GenerateRequest> prompts;      // one for each prompt, not yet for each choice
-  std::vector<std::string> prompt_texts;     // what `echo` gives back
+  std::vector<PromptEcho> echoes;            // by prompt
   bool echo = false;
   std::size_t choices() const { return prompts.size() * n; }
   GenerateRequest choice(std::size_t i) const {

@@ -146,6 +146,55 @@ TEST(Completions, PromptFormsAndBos) {
             (std::vector<TokenId>{6, 7}));
 }
 
+TEST(Completions, TruncatedPromptKeepsItsBosAndEchoesWhatIsLeft) {
+  const auto ask = [](std::string fields) {
+    auto parsed = parse_completion(
+        "{\"truncate_prompt_tokens\": 3, \"echo\": true, \"logprobs\": 0," + fields + "}", served(),
+        tokenizer());
+    const auto& request = std::get<CompletionRequest>(parsed);
+    const ServedModel model = served();
+    CompletionWriter writer(request, model, tokenizer(), "x", 1);
+    Choice choice;
+    for (const TokenId id : std::span(request.prompts[0].prompt).subspan(1))
+      choice.prompt_logprobs.push_back({.id = id, .logprob = -1, .rank = 1, .top = {}});
+    choice.tokens.emplace_back().id = tokenizer().encode("y", Tokenizer::Special::kText).front();
+    choice.text = "y";
+    choice.finished.emplace().reason = Finished::Reason::kStop;
+    return json::parse(writer.whole({&choice, 1})).at("choices").at(0);
+  };
+  const json::value text = ask(R"("prompt": "vwxz")");
+  EXPECT_EQ(text.at("text"), "xzy");
+  EXPECT_EQ(text.at("logprobs").at("tokens"), (json::array{"<bos>", "x", "z", "y"}));
+  EXPECT_EQ(text.at("logprobs").at("text_offset"), (json::array{0, 0, 1, 2}));
+  EXPECT_EQ(text.at("prompt_logprobs").as_array().size(), 3U);
+
+  const json::value written = ask(R"("prompt": "<bos>vwxz")");  // by the client: it sees it again
+  EXPECT_EQ(written.at("text"), "<bos>xzy");
+  EXPECT_EQ(written.at("logprobs").at("text_offset"), (json::array{0, 5, 6, 7}));
+
+  const json::value bare = ask(R"("prompt": "vwxz", "add_special_tokens": false)");
+  EXPECT_EQ(bare.at("text"), "wxzy");
+  EXPECT_EQ(bare.at("logprobs").at("text_offset"), (json::array{0, 1, 2, 3}));
+
+  const json::value whole = ask(R"("prompt": "vw")");  // short enough
+  EXPECT_EQ(whole.at("text"), "vwy");
+  EXPECT_EQ(whole.at("logprobs").at("text_offset"), (json::array{0, 0, 1, 2}));
+}
+
+TEST(Chat, TruncatedPromptKeepsItsBos) {
+  const auto ids = [](const char* fields) {
+    auto parsed = parse_chat(
+        std::string(R"({"messages": [{"role": "user", "content": "hi"}])") + fields + "}", served(),
+        tokenizer());
+    return std::get<ChatRequest>(parsed).prompt.prompt;
+  };
+  const std::vector<TokenId> whole = ids("");
+  ASSERT_GT(whole.size(), 4U);
+  std::vector<TokenId> wanted(whole.end() - 3, whole.end());
+  wanted.insert(wanted.begin(), *tokenizer().bos());
+  EXPECT_EQ(ids(R"(, "truncate_prompt_tokens": 4)"), wanted);
+}
+
 // Random events of one choice: text of whole characters in pieces, tokens with logprobs.
 std::vector<ServiceEvent> random_events(std::mt19937& random, bool scored) {
   std::vector<ServiceEvent> events;

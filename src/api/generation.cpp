@@ -122,14 +122,21 @@ std::optional<ApiError> check_model(const json::object& body, const ServedModel&
                   "model", "model_not_found"};
 }
 
-void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer) {
-  const auto bos = tokenizer.bos();
-  if (bos && (prompt.empty() || prompt.front() != *bos)) prompt.insert(prompt.begin(), *bos);
+bool begins_with_bos(std::span<const TokenId> prompt, const Tokenizer& tokenizer) {
+  return tokenizer.bos() && !prompt.empty() && prompt.front() == *tokenizer.bos();
 }
 
-void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count) {
-  if (!count || static_cast<std::size_t>(*count) >= prompt.size()) return;
-  prompt.erase(prompt.begin(), prompt.end() - *count);
+void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer) {
+  if (tokenizer.bos() && !begins_with_bos(prompt, tokenizer))
+    prompt.insert(prompt.begin(), *tokenizer.bos());
+}
+
+bool truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count,
+                     FirstToken first) {
+  if (!count || static_cast<std::size_t>(*count) >= prompt.size()) return false;
+  const std::int64_t kept = first == FirstToken::kKeep ? 1 : 0;
+  prompt.erase(prompt.begin() + kept, prompt.end() - (*count - kept));
+  return true;
 }
 
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice) {

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,14 @@ DeliveryFields read_delivery(Fields& fields);
 // 404 if the request names another model than the one served; an absent name is taken as ours.
 std::optional<ApiError> check_model(const boost::json::object& body, const ServedModel& model);
 
+bool begins_with_bos(std::span<const TokenId> prompt, const Tokenizer& tokenizer);
 // "<bos>" is put first, exactly once.
 void ensure_bos(std::vector<TokenId>& prompt, const Tokenizer& tokenizer);
-// vLLM's truncate_prompt_tokens: keeps the last `count` tokens.
-void truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count);
+// vLLM's truncate_prompt_tokens: keeps the last `count` tokens. With kKeep the first token stays
+// and is counted; the model was never trained on text without its <bos>. True if something was cut.
+enum class FirstToken : std::uint8_t { kKeep, kCut };
+bool truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> count,
+                     FirstToken first);
 
 // Choice i of n. The same seed would give n equal choices, so it draws with seed + i; the prompt's
 // scores are equal, so the first choice asks for them and the writer gives them to all.

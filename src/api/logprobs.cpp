@@ -35,6 +35,12 @@ std::string token_text(TokenId id, const Tokenizer& tokenizer, TokenSpelling spe
   return text + whole.finish();
 }
 
+std::string tokens_text(std::span<const TokenId> ids, const Tokenizer& tokenizer) {
+  StreamingDetokenizer whole;
+  std::string text = whole.push(tokenizer.decode(ids, false));
+  return text + whole.finish();
+}
+
 double finite_logprob(float logprob) {
   return std::isfinite(logprob) ? static_cast<double>(logprob) : -9999.0;
 }
@@ -50,6 +56,12 @@ void CompletionLogprobs::add_unscored(TokenId id) {
   add_text(id);
   logprobs_.emplace_back(nullptr);
   top_.emplace_back(nullptr);
+}
+
+void CompletionLogprobs::add_hidden(TokenId id) {
+  const std::uint64_t offset = offset_;
+  add_unscored(id);
+  offset_ = offset;
 }
 
 void CompletionLogprobs::add(const SampledToken& token) {

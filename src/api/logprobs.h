@@ -19,6 +19,9 @@ enum class TokenSpelling : std::uint8_t {
 // The token as JSON text: bytes that are no whole character show as U+FFFD (`bytes` has them).
 std::string token_text(TokenId id, const Tokenizer& tokenizer, TokenSpelling spelling);
 
+// The same of a text; special tokens show.
+std::string tokens_text(std::span<const TokenId> ids, const Tokenizer& tokenizer);
+
 // JSON has no infinity: a forbidden token's logprob is written as -9999, as vLLM does.
 double finite_logprob(float logprob);
 
@@ -29,6 +32,7 @@ class CompletionLogprobs {
   CompletionLogprobs(const Tokenizer& tokenizer, TokenSpelling spelling, std::uint64_t text_offset)
       : tokenizer_(tokenizer), spelling_(spelling), offset_(text_offset) {}
   void add_unscored(TokenId id);
+  void add_hidden(TokenId id);  // unscored, and not in the text: takes no room there
   void add(const SampledToken& token);
   std::uint64_t text_offset() const { return offset_; }  // in characters, after the last token
   boost::json::object take();

@@ -99,9 +99,7 @@ Parsed<std::string> detokenize(std::string_view body, const ServedModel& model,
   if (!ids) fields.fail("tokens", "\"tokens\" is required: a list of token ids");
   if (fields.error()) return *fields.error();
   const std::vector<TokenId> tokens(ids->begin(), ids->end());
-  StreamingDetokenizer whole;
-  std::string text = whole.push(tokenizer.decode(tokens, false));
-  text += whole.finish();
+  const std::string text = tokens_text(tokens, tokenizer);
   return to_json(json::object{{"prompt", text}, {"content", text}});
 }
 
