@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
+
+#include "base/thread_annotations.h"
 
 namespace g4 {
 
@@ -15,6 +18,10 @@ void respond_error(Exchange& exchange, const api::ApiError& error) {
 namespace {
 
 // Shared by the sinks of all choices and the client-gone callback.
+//
+// Events are queued and handled by one thread at a time, in order: first by the one that submits,
+// so that none is handled before the stream has begun, then by whoever brings one. The lock is held
+// for the queue alone: the engine thread never waits while another submits or writes.
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
   Answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
@@ -22,73 +29,86 @@ class Answer : public std::enable_shared_from_this<Answer> {
       : service_(service),
         exchange_(std::move(exchange)),
         writer_(std::move(writer)),
-        delivery_(delivery) {}
+        delivery_(delivery),
+        choices_(writer_->choices()),
+        running_(choices_.size()) {}
 
   // Choices are made one at a time: each has a prompt of its own.
   void submit() EXCLUDES(mutex_) {
     std::optional<api::ApiError> refusal;
-    {
-      // Held over all submissions, so that no event is handled before the stream has begun.
-      Lock lock(mutex_);
-      choices_.resize(writer_->choices());
-      running_ = choices_.size();
-      for (std::size_t i = 0; i < choices_.size() && !refusal; ++i) {
-        auto submitted = service_.submit(
-            writer_->choice(i),
-            [self = shared_from_this(), i](ServiceEvent event) { self->handle(i, event); });
-        if (const auto* id = std::get_if<StreamId>(&submitted))
-          streams_.push_back(*id);
-        else
-          refusal = api::refused(std::get<Refusal>(submitted));
-      }
-      if (refusal) {
-        done_ = true;
-      } else if (delivery_ == Delivery::kStream) {
-        stream_ = exchange_->start_stream(
-            200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
-      }
+    for (std::size_t i = 0; i < choices_.size() && !refusal; ++i) {
+      auto submitted =
+          service_.submit(writer_->choice(i), [self = shared_from_this(), i](ServiceEvent event) {
+            self->take({i, std::move(event)});
+          });
+      if (const auto* id = std::get_if<StreamId>(&submitted))
+        streams_.push_back(*id);
+      else
+        refusal = api::refused(std::get<Refusal>(submitted));
     }
     if (refusal) {
+      done_ = true;
       cancel_all();
-      return respond_error(*exchange_, *refusal);
+      respond_error(*exchange_, *refusal);
+    } else {
+      if (delivery_ == Delivery::kStream)
+        stream_ = exchange_->start_stream(
+            200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
+      exchange_->on_client_gone([self = shared_from_this()] { self->cancel_all(); });
     }
-    exchange_->on_client_gone([self = shared_from_this()] { self->cancel_all(); });
+    handle_queued();
   }
 
  private:
-  void cancel_all() EXCLUDES(mutex_) {
-    std::vector<StreamId> streams;
-    {
-      Lock lock(mutex_);
-      streams = streams_;
-    }
-    for (StreamId id : streams) service_.cancel(id);
+  struct Event {
+    std::size_t choice;
+    ServiceEvent event;
+  };
+
+  void cancel_all() {
+    for (StreamId id : streams_) service_.cancel(id);
   }
 
-  void handle(std::size_t choice, const ServiceEvent& event) EXCLUDES(mutex_) {
-    bool failed = false;
+  void take(Event event) EXCLUDES(mutex_) {
     {
       Lock lock(mutex_);
-      if (done_) return;
-      const auto* finished = std::get_if<Finished>(&event);
-      if (finished && (finished->reason == Finished::Reason::kError ||
-                       finished->reason == Finished::Reason::kCancelled)) {
-        fail(*finished);
-        failed = true;
-      } else {
-        deliver(choice, event);
-        if (finished && --running_ == 0) complete();
+      queue_.push_back(std::move(event));
+      if (std::exchange(handling_, true)) return;
+    }
+    handle_queued();
+  }
+
+  // By the thread that set handling_.
+  void handle_queued() EXCLUDES(mutex_) {
+    std::vector<Event> events;
+    while (true) {
+      {
+        Lock lock(mutex_);
+        events.clear();
+        events.swap(queue_);
+        handling_ = !events.empty();
+        if (!handling_) return;
       }
+      for (const Event& event : events) handle(event.choice, event.event);
     }
-    if (failed) cancel_all();
   }
 
-  void deliver(std::size_t choice, const ServiceEvent& event) REQUIRES(mutex_) {
+  void handle(std::size_t choice, const ServiceEvent& event) {
+    if (done_) return;
+    const auto* finished = std::get_if<Finished>(&event);
+    if (finished && (finished->reason == Finished::Reason::kError ||
+                     finished->reason == Finished::Reason::kCancelled))
+      return fail(*finished);
+    deliver(choice, event);
+    if (finished && --running_ == 0) complete();
+  }
+
+  void deliver(std::size_t choice, const ServiceEvent& event) {
     if (delivery_ == Delivery::kWhole) return choices_[choice].add(event);
     for (const std::string& chunk : writer_->chunks(choice, event)) send(chunk);
   }
 
-  void complete() REQUIRES(mutex_) {
+  void complete() {
     done_ = true;
     if (delivery_ == Delivery::kWhole)
       return exchange_->respond(json_response(200, writer_->whole(choices_)));
@@ -98,31 +118,38 @@ class Answer : public std::enable_shared_from_this<Answer> {
   }
 
   // A stream that broke must not read as whole: an error line, then the connection is broken off.
-  void fail(const Finished& finished) REQUIRES(mutex_) {
+  void fail(const Finished& finished) {
     done_ = true;
     const bool cancelled = finished.reason == Finished::Reason::kCancelled;
     const api::ApiError error{cancelled ? 503 : 500,
                               cancelled ? "the generation was cancelled" : finished.error,
                               std::nullopt, ""};
-    if (delivery_ == Delivery::kWhole) return respond_error(*exchange_, error);
-    send(api::error_body(error));
-    stream_->abort();
+    if (delivery_ == Delivery::kWhole) {
+      respond_error(*exchange_, error);
+    } else {
+      send(api::error_body(error));
+      stream_->abort();
+    }
+    cancel_all();
   }
 
-  void send(const std::string& json) REQUIRES(mutex_) {
-    stream_->write(sse_data(escape_line_separators(json)));
-  }
+  void send(const std::string& json) { stream_->write(sse_data(escape_line_separators(json))); }
 
   Service& service_;
   const ExchangePtr exchange_;
   const std::unique_ptr<AnswerWriter> writer_;
   const Delivery delivery_;
+
+  // Of the thread that handles; streams_ no longer changes once others may read it.
+  std::vector<StreamId> streams_;
+  std::vector<api::Choice> choices_;
+  std::size_t running_;
+  bool done_ = false;
+  StreamPtr stream_;
+
   Mutex mutex_;
-  std::vector<api::Choice> choices_ GUARDED_BY(mutex_);
-  std::vector<StreamId> streams_ GUARDED_BY(mutex_);
-  std::size_t running_ GUARDED_BY(mutex_) = 0;
-  bool done_ GUARDED_BY(mutex_) = false;
-  StreamPtr stream_ GUARDED_BY(mutex_);
+  std::vector<Event> queue_ GUARDED_BY(mutex_);
+  bool handling_ GUARDED_BY(mutex_) = true;  // submit() is the first
 };
 
 }  // namespace

@@ -1,15 +1,12 @@
 // answer(): one generation request from its parsed form to the last byte of its answer.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "api/api_error.h"
 #include "api/generation.h"
-#include "base/thread_annotations.h"
 #include "http/exchange.h"
 #include "http/sse.h"
 #include "service/service.h"
