@@ -273,7 +273,6 @@ void Connection::on_sent(error_code ec, std::size_t bytes) {
     return send_some();
   }
   write_deadline_ = Clock::time_point::max();
-  if (core_) core_->sent();
   pump();
 }
 

@@ -94,7 +94,8 @@ bool ExchangeCore::write(std::string_view piece) {
   assert(status_ != 0);
   const bool silent = framing_ == Framing::kNone || request_.method == "HEAD";
   if (silent || piece.empty()) return true;  // an empty chunk would end the body
-  if (queue_.size() + in_flight_bytes_ >= setup_.queue_bytes_max) {
+  // The first piece in the queue is not counted: however large, it must be given the time to leave.
+  if (queue_.size() - first_bytes_ >= setup_.queue_bytes_max) {
     end_ = End::kReset;
     queue_.clear();
     setup_.wake();  // even if one is posted: the connection may be stuck in a write
@@ -109,6 +110,7 @@ bool ExchangeCore::write(std::string_view piece) {
     queue_ += piece;
   }
   bytes_queued_ += queue_.size() - before;
+  if (first_bytes_ == 0) first_bytes_ = queue_.size();
   wake();
   return true;
 }
@@ -166,18 +168,13 @@ ExchangeCore::Output ExchangeCore::take_output() {
   Lock lock(mutex_);
   wake_posted_ = false;
   Output output{std::exchange(queue_, {}), end_};
-  in_flight_bytes_ = output.bytes.size();
+  first_bytes_ = 0;
   return output;
 }
 
 bool ExchangeCore::must_reset() const {
   Lock lock(mutex_);
   return end_ == End::kReset;
-}
-
-void ExchangeCore::sent() {
-  Lock lock(mutex_);
-  in_flight_bytes_ = 0;
 }
 
 void ExchangeCore::detach() {

@@ -24,8 +24,8 @@ class StreamWriter {
   StreamWriter& operator=(const StreamWriter&) = delete;
 
   // Queues a piece of the body. False once the client is gone, and when it reads so slowly that
-  // ServerOptions::queue_bytes_max are waiting already: it is dropped then (a producer of tokens
-  // must not be held up). A single piece may be of any size.
+  // ServerOptions::queue_bytes_max are waiting already behind the piece that goes next: it is
+  // dropped then (a producer of tokens must not be held up). A piece may be of any size.
   bool write(std::string_view piece);
   // The body is complete. on_client_gone is not called after this.
   void finish();

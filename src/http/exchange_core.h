@@ -48,8 +48,7 @@ class ExchangeCore {
     std::string bytes;
     End end;
   };
-  Output take_output() EXCLUDES(mutex_);  // sent() before the next
-  void sent() EXCLUDES(mutex_);
+  Output take_output() EXCLUDES(mutex_);
   bool must_reset() const EXCLUDES(mutex_);
   void detach() EXCLUDES(mutex_);
   bool keeps_alive() const EXCLUDES(mutex_);
@@ -67,7 +66,7 @@ class ExchangeCore {
   Setup setup_ GUARDED_BY(mutex_);
   std::function<void()> client_gone_callback_ GUARDED_BY(mutex_);
   std::string queue_ GUARDED_BY(mutex_);
-  std::size_t in_flight_bytes_ GUARDED_BY(mutex_) = 0;
+  std::size_t first_bytes_ GUARDED_BY(mutex_) = 0;  // of queue_, up to its first piece's end
   std::size_t bytes_queued_ GUARDED_BY(mutex_) = 0;
   Framing framing_ GUARDED_BY(mutex_) = Framing::kLength;
   int status_ GUARDED_BY(mutex_) = 0;

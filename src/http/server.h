@@ -46,7 +46,7 @@ struct ServerOptions {
   RequestLimits request;
   std::size_t connections_max = 8192;  // more are told 503 and closed
   std::size_t requests_per_connection_max = 100'000;
-  std::size_t queue_bytes_max = 1024 * 1024;  // waiting pieces of one stream
+  std::size_t queue_bytes_max = 1024 * 1024;  // of one stream, waiting behind its next piece
 
   std::chrono::milliseconds header_time_max{10'000};  // first byte to end of headers, else 408
   std::chrono::milliseconds body_time_max{120'000};   // else 408

@@ -148,6 +148,25 @@ TEST_F(HttpServerTest, SlowReaderIsDroppedByTheQueue) {
   EXPECT_TRUE(eventually([&] { return held_.gone == 1; }, milliseconds(1000)));
 }
 
+TEST_F(HttpServerTest, APieceOverTheBoundIsNotASlowReader) {
+  ServerOptions options;
+  options.queue_bytes_max = 100'000;
+  start(std::move(options));
+  TestClient client(port(), 4096);
+  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  const StreamPtr stream = held_.stream();
+  const std::string big(8'000'000, 'x');  // more than the kernel's buffers take
+  EXPECT_TRUE(stream->write(big));
+  for (int i = 0; i < 9; ++i) EXPECT_TRUE(stream->write(std::string(10'000, 'y')));
+  std::this_thread::sleep_for(milliseconds(50));  // until it is in flight
+  EXPECT_TRUE(stream->write("z"));
+  stream->finish();
+  const auto answer = client.read_answer();
+  EXPECT_TRUE(answer.whole);
+  EXPECT_TRUE(answer.body == big + std::string(90'000, 'y') + "z");
+  EXPECT_EQ(held_.gone, 0);
+}
+
 TEST_F(HttpServerTest, SteadySlowReaderIsNotDropped) {
   ServerOptions options;
   options.write_time_max = milliseconds(500);

@@ -17,6 +17,8 @@ void respond_error(Exchange& exchange, const api::ApiError& error) {
 
 namespace {
 
+std::string to_sse(const std::string& json) { return sse_data(escape_line_separators(json)); }
+
 // Shared by the sinks of all choices and the client-gone callback.
 //
 // Events are queued and handled by one thread at a time, in order: first by the one that submits,
@@ -105,14 +107,16 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
   void deliver(std::size_t choice, const ServiceEvent& event) {
     if (delivery_ == Delivery::kWhole) return choices_[choice].add(event);
-    for (const std::string& chunk : writer_->chunks(choice, event)) send(chunk);
+    std::string lines;  // one piece: what one event calls for is no sign of a slow reader
+    for (const std::string& chunk : writer_->chunks(choice, event)) lines += to_sse(chunk);
+    stream_->write(lines);
   }
 
   void complete() {
     done_ = true;
     if (delivery_ == Delivery::kWhole)
       return exchange_->respond(json_response(200, writer_->whole(choices_)));
-    for (const std::string& chunk : writer_->last_chunks()) send(chunk);
+    for (const std::string& chunk : writer_->last_chunks()) stream_->write(to_sse(chunk));
     stream_->write(sse_done());
     stream_->finish();
   }
@@ -127,13 +131,11 @@ class Answer : public std::enable_shared_from_this<Answer> {
     if (delivery_ == Delivery::kWhole) {
       respond_error(*exchange_, error);
     } else {
-      send(api::error_body(error));
+      stream_->write(to_sse(api::error_body(error)));
       stream_->abort();
     }
     cancel_all();
   }
-
-  void send(const std::string& json) { stream_->write(sse_data(escape_line_separators(json))); }
 
   Service& service_;
   const ExchangePtr exchange_;

@@ -68,7 +68,6 @@ class AnswerTest : public testing::Test {
       auto output = core->take_output();
       bytes += output.bytes;
       end = output.end;
-      core->sent();
     }
     EXPECT_EQ(end, ExchangeCore::End::kComplete);
     core->detach();
