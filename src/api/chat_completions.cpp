@@ -72,19 +72,22 @@ Status no_media(std::span<const chat::Message> messages) {
   return {};
 }
 
-std::variant<std::vector<TokenId>, ApiError> render_prompt(Fields& fields, const ServedModel& model,
-                                                           const Tokenizer& tokenizer) {
+}  // namespace
+
+Parsed<std::vector<TokenId>> conversation_tokens(Fields& fields, const ServedModel& model,
+                                                 const Tokenizer& tokenizer) {
+  refuse_unsupported(fields);
+  const chat::ChatOptions options = read_options(fields);
   const json::value* value = fields.find("messages");
-  if (!value) return invalid("messages", "\"messages\" is required");
+  if (!value) fields.fail("messages", "\"messages\" is required");
+  if (fields.error()) return *fields.error();
   const auto messages = chat::messages_from_json(*value, "messages");
   if (!messages) return from_chat(messages.error());
   if (const Status text = no_media(*messages); !text) return from_chat(text.error());
-  const auto rendered = chat::render(model.chat_template, *messages, {}, read_options(fields));
+  const auto rendered = chat::render(model.chat_template, *messages, {}, options);
   if (!rendered) return from_chat(rendered.error());
   return chat::to_tokens(*rendered, tokenizer);
 }
-
-}  // namespace
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer) {
@@ -95,7 +98,6 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
 
   Fields fields(object);
   ChatRequest request;
-  refuse_unsupported(fields);
   read_generation(fields, model, tokenizer, request.prompt);
   auto most = fields.integer("max_tokens", 1, INT64_MAX);
   if (const auto newer = fields.integer("max_completion_tokens", 1, INT64_MAX)) most = newer;
@@ -108,8 +110,7 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
-  auto prompt = render_prompt(fields, model, tokenizer);
-  if (fields.error()) return *fields.error();
+  auto prompt = conversation_tokens(fields, model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&prompt)) return *error;
   request.prompt.prompt = std::move(std::get<std::vector<TokenId>>(prompt));
   std::vector<TokenId>& ids = request.prompt.prompt;

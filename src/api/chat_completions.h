@@ -25,6 +25,11 @@ struct ChatRequest : DeliveryFields {
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer);
 
+// Ids of the conversation in `fields`, for chat and /tokenize alike: what would change them and is
+// not computed here is refused by name.
+Parsed<std::vector<TokenId>> conversation_tokens(Fields& fields, const ServedModel& model,
+                                                 const Tokenizer& tokenizer);
+
 class ChatWriter {
  public:
   ChatWriter(const ChatRequest& request, const ServedModel& model, const Tokenizer& tokenizer,

@@ -114,6 +114,37 @@ TEST(Chat, ErrorsNameTheField) {
   }
 }
 
+TEST(Tokenization, ConversationsAreRefusedAsChatRefusesThem) {
+  const char* bodies[] = {
+      R"({"messages": [{"role": "king", "content": "x"}]})",
+      R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]})",
+      R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
+      R"({"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"})",
+      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": 1})",
+      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": true}})",
+      R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "high"})",
+      R"({"messages": [{"role": "user", "content": "x"}], "continue_final_message": true})",
+  };
+  for (const char* body : bodies) {
+    const ApiError wanted = chat_error(body);
+    const auto parsed = tokenize(body, served(), tokenizer());
+    ASSERT_TRUE(std::holds_alternative<ApiError>(parsed)) << body;
+    EXPECT_EQ(std::get<ApiError>(parsed).param, wanted.param) << body;
+    EXPECT_EQ(std::get<ApiError>(parsed).message, wanted.message) << body;
+  }
+}
+
+TEST(Tokenization, ConversationsCountAsChatCountsThem) {
+  const char* body = R"({"messages": [{"role": "user", "content": "x"},
+                                      {"role": "assistant", "content": "y"}],
+                         "continue_final_message": true})";
+  const auto chat = parse_chat(body, served(), tokenizer());
+  const auto counted = tokenize(body, served(), tokenizer());
+  const std::vector<TokenId>& ids = std::get<ChatRequest>(chat).prompt.prompt;
+  EXPECT_EQ(json::parse(std::get<std::string>(counted)).at("tokens"),
+            json::value(json::array(ids.begin(), ids.end())));
+}
+
 TEST(Chat, BaseModelHasNoTemplateAndSaysSo) {
   ServedModel base = served();
   base.chat_template = chat::TemplateKind::kNone;

@@ -4,31 +4,10 @@
 
 #include "api/chat_completions.h"
 #include "api/logprobs.h"
-#include "chat/messages_json.h"
 
 namespace g4::api {
 namespace json = boost::json;
 namespace {
-
-// Ids of a conversation as a chat request would render it.
-Parsed<std::vector<TokenId>> tokens_of_messages(Fields& fields, const ServedModel& model,
-                                                const Tokenizer& tokenizer) {
-  const auto messages = chat::messages_from_json(*fields.find("messages"), "messages");
-  if (!messages) return invalid("messages", messages.error().message);
-  std::vector<chat::Tool> tools;
-  if (const json::value* given = fields.find("tools")) {
-    auto read = chat::tools_from_json(*given, "tools");
-    if (!read) return invalid("tools", read.error().message);
-    tools = std::move(*read);
-  }
-  chat::ChatOptions options;
-  options.add_generation_prompt = fields.boolean("add_generation_prompt", true);
-  if (const json::value* extra = fields.find("chat_template_kwargs"); extra && extra->is_object())
-    options.thinking = Fields(extra->get_object()).boolean("enable_thinking", false);
-  const auto rendered = chat::render(model.chat_template, *messages, tools, options);
-  if (!rendered) return invalid("messages", rendered.error().message);
-  return chat::to_tokens(*rendered, tokenizer);
-}
 
 std::string llama_tokens(Fields& fields, const Tokenizer& tokenizer) {
   const std::string content = fields.string("content").value_or("");
@@ -65,7 +44,7 @@ Parsed<std::string> tokenize(std::string_view body, const ServedModel& model,
 
   std::vector<TokenId> ids;
   if (fields.find("messages")) {
-    auto rendered = tokens_of_messages(fields, model, tokenizer);
+    auto rendered = conversation_tokens(fields, model, tokenizer);
     if (auto* error = std::get_if<ApiError>(&rendered)) return *error;
     ids = std::move(std::get<std::vector<TokenId>>(rendered));
   } else {
