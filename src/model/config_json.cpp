@@ -13,9 +13,9 @@ namespace {
 namespace json = boost::json;
 
 // The text part of a config.json, with typed look-ups that name the file and key when they fail.
-class Fields {
+class ConfigReader {
  public:
-  Fields(const json::object& object, std::string where)
+  ConfigReader(const json::object& object, std::string where)
       : object_(&object), where_(std::move(where)) {}
 
   const std::string& where() const { return where_; }
@@ -57,12 +57,13 @@ class Fields {
     return std::string(value->get_string());
   }
   // A nested object; an empty one if absent.
-  Result<Fields> object(std::string_view key) const {
+  Result<ConfigReader> object(std::string_view key) const {
     static const json::object kEmpty;
     const json::value* value = find(key);
     if (value && !value->is_object())
       return Error{fmt::format("{}: \"{}\" should be an object", where_, key)};
-    return Fields(value ? value->get_object() : kEmpty, fmt::format("{}, \"{}\"", where_, key));
+    return ConfigReader(value ? value->get_object() : kEmpty,
+                        fmt::format("{}, \"{}\"", where_, key));
   }
   const json::object& raw() const { return *object_; }
 
@@ -71,7 +72,7 @@ class Fields {
   std::string where_;
 };
 
-Result<std::vector<bool>> sliding_layers(const Fields& fields, std::int64_t n_layers) {
+Result<std::vector<bool>> sliding_layers(const ConfigReader& fields, std::int64_t n_layers) {
   std::vector<bool> sliding;
   const json::value* types = fields.find("layer_types");
   if (!types) {
@@ -100,8 +101,8 @@ Result<std::vector<bool>> sliding_layers(const Fields& fields, std::int64_t n_la
 
 // "per_layer_config": {"05": {"head_dim": 512, "num_key_value_heads": 2}}: keys may be padded, and
 // what equals the model-wide value is left out.
-Status apply_per_layer_config(const Fields& fields, std::vector<LayerConfig>& layers) {
-  const Fields overrides = G4_TRY(fields.object("per_layer_config"));
+Status apply_per_layer_config(const ConfigReader& fields, std::vector<LayerConfig>& layers) {
+  const ConfigReader overrides = G4_TRY(fields.object("per_layer_config"));
   for (const auto& [key, value] : overrides.raw()) {
     std::size_t index = 0;
     const std::string_view text = key;
@@ -109,16 +110,16 @@ Status apply_per_layer_config(const Fields& fields, std::vector<LayerConfig>& la
     if (bad != std::errc() || end != text.data() + text.size() || index >= layers.size())
       return Error{fmt::format("{}: \"{}\" is not one of {} layers", overrides.where(), text,
                                layers.size())};
-    const Fields layer = G4_TRY(overrides.object(key));
+    const ConfigReader layer = G4_TRY(overrides.object(key));
     layers[index].head_dim = G4_TRY(layer.integer("head_dim", layers[index].head_dim));
     layers[index].kv_heads = G4_TRY(layer.integer("num_key_value_heads", layers[index].kv_heads));
   }
   return {};
 }
 
-Result<RopeSpec> rope_spec(const Fields& fields, bool sliding, Family family) {
-  const Fields all = G4_TRY(fields.object("rope_parameters"));
-  const Fields mine = G4_TRY(all.object(sliding ? "sliding_attention" : "full_attention"));
+Result<RopeSpec> rope_spec(const ConfigReader& fields, bool sliding, Family family) {
+  const ConfigReader all = G4_TRY(fields.object("rope_parameters"));
+  const ConfigReader mine = G4_TRY(all.object(sliding ? "sliding_attention" : "full_attention"));
   RopeSpec rope;
   std::string type;
   if (family == Family::kGemma3) {
@@ -127,7 +128,7 @@ Result<RopeSpec> rope_spec(const Fields& fields, bool sliding, Family family) {
                          : G4_TRY(fields.number("rope_theta", 1e6));
     type = "default";
     if (!sliding) {
-      const Fields scaling = G4_TRY(fields.object("rope_scaling"));
+      const ConfigReader scaling = G4_TRY(fields.object("rope_scaling"));
       rope.factor = G4_TRY(scaling.number("factor", 1));
       const char* key = scaling.find("rope_type") ? "rope_type" : "type";
       type = G4_TRY(scaling.string(key, type));
@@ -154,7 +155,7 @@ Result<RopeSpec> rope_spec(const Fields& fields, bool sliding, Family family) {
 }
 
 // What this engine does not compute is refused here, by name.
-Status refuse_foreign_parts(const Fields& fields, Family family) {
+Status refuse_foreign_parts(const ConfigReader& fields, Family family) {
   const std::string activation = G4_TRY(fields.string("hidden_activation", "gelu_pytorch_tanh"));
   if (activation != "gelu_pytorch_tanh")
     return Error{fmt::format("{}: activation \"{}\", expected \"gelu_pytorch_tanh\"",
@@ -181,7 +182,7 @@ Status refuse_foreign_parts(const Fields& fields, Family family) {
   return {};
 }
 
-Result<ModelConfig> from_fields(const Fields& fields, Family family) {
+Result<ModelConfig> from_fields(const ConfigReader& fields, Family family) {
   G4_TRY(refuse_foreign_parts(fields, family));
   ModelConfig config;
   config.family = family;
@@ -247,7 +248,7 @@ Result<ModelConfig> config_from_json(const Checkpoint& checkpoint) {
   boost::system::error_code bad;
   const json::value root = json::parse(*text, bad);
   if (bad || !root.is_object()) return Error{where + " is not a JSON object"};
-  const Fields top(root.get_object(), where);
+  const ConfigReader top(root.get_object(), where);
   const std::string type = G4_TRY(top.string("model_type", ""));
   const bool gemma4 = type == "gemma4" || type == "gemma4_text";
   const bool gemma3 = type == "gemma3" || type == "gemma3_text";
