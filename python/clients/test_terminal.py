@@ -74,6 +74,7 @@ class Chat(unittest.TestCase):
 
     def chat(self, *flags):
         terminal = Terminal("chat", *CHATTY, "--seed", "7", *flags, cache=self.cache.name)
+        self.addCleanup(terminal.process.kill)
         terminal.wait_for(r"/help lists the commands")
         terminal.wait_for(r"> ")
         return terminal
@@ -124,7 +125,8 @@ class Chat(unittest.TestCase):
         self.assertEqual(terminal.end(), 0)
 
     def test_lines_of_a_pipe_are_turns(self):
-        done = subprocess.run([os.environ["GEMMA4"], "chat", *CHATTY, "--max-tokens", "3"], text=True,
+        done = subprocess.run([os.environ["GEMMA4"], "chat", *CHATTY, "--max-tokens", "3", "--temperature", "0"],
+                              text=True,
                               input="Hello\nAnd then?\n", capture_output=True, timeout=SECONDS)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(re.findall(r"3 tokens in", done.stderr)), 2, done.stderr)

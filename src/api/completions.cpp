@@ -9,7 +9,9 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kPromptsMax = 1024;
-constexpr std::size_t kAnswersMax = 1024;           // prompts times choices
+constexpr std::size_t kAnswersMax = 1024;  // prompts times choices
+// Scores of prompt tokens in one answer: as JSON about 100 bytes each.
+constexpr std::uint64_t kPromptScoresMax = 1'000'000;
 constexpr std::uint64_t kOutputTokensDefault = 16;  // OpenAI's
 
 struct PromptRules {
@@ -95,6 +97,22 @@ void apply_to_prompts(const GenerateRequest& shared, CompletionRequest& request)
   }
 }
 
+// The scores of a prompt are written into each of its answers, with echo in two forms.
+void check_prompt_scores(const GenerateRequest& shared, const CompletionRequest& request,
+                         Fields& fields) {
+  if (!shared.prompt_logprobs) return;
+  std::uint64_t tokens = 0;
+  for (const GenerateRequest& prompt : request.prompts) tokens += prompt.prompt.size();
+  const std::uint64_t forms = request.echo && shared.sampling.logprobs ? 2 : 1;
+  const std::uint64_t scores = tokens * (*shared.prompt_logprobs + 1) * request.n * forms;
+  if (scores > kPromptScoresMax)
+    fields.fail(
+        "prompt_logprobs",
+        fmt::format("{} prompt tokens with {} logprobs each and \"n\" {} make {} numbers, "
+                    "expected at most {}",
+                    tokens, *shared.prompt_logprobs + 1, request.n, scores, kPromptScoresMax));
+}
+
 }  // namespace
 
 Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedModel& model,
@@ -127,6 +145,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
     fields.fail("n",
                 fmt::format("{} prompts with \"n\" {} ask for {} answers, expected at most {}",
                             request.prompts.size(), request.n, request.choices(), kAnswersMax));
+  check_prompt_scores(shared, request, fields);
   if (fields.integer("best_of", 1, INT64_MAX).value_or(request.n) != request.n)
     fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
   fields.refuse({"suffix"}, "this model does not fill in the middle");

@@ -366,6 +366,20 @@ TEST(Completions, AnswersOfOneRequestAreBounded) {
   EXPECT_THAT(error.message, HasSubstr("1024"));
 }
 
+TEST(Completions, ScoresOfPromptsAreBounded) {
+  const auto ask = [](std::size_t tokens, const char* fields) {
+    json::array ids(tokens, json::value(5));
+    auto parsed = parse_completion("{\"prompt\": " + json::serialize(ids) + "," + fields + "}",
+                                   served(), tokenizer());
+    const auto* error = std::get_if<ApiError>(&parsed);
+    return error ? error->param : "";
+  };
+  EXPECT_EQ(ask(5000, R"("prompt_logprobs": 99, "n": 2)"), "");  // a million
+  EXPECT_EQ(ask(5001, R"("prompt_logprobs": 99, "n": 2)"), "prompt_logprobs");
+  EXPECT_EQ(ask(5000, R"("logprobs": 99, "n": 2, "echo": true)"), "prompt_logprobs");
+  EXPECT_EQ(ask(5001, R"("logprobs": 99, "n": 2)"), "");  // the answer's only
+}
+
 TEST(Completions, SeedsOfChoicesDiffer) {
   auto parsed = parse_completion(R"({"prompt": "a", "seed": 5, "n": 2})", served(), tokenizer());
   const auto& request = std::get<CompletionRequest>(parsed);

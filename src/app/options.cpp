@@ -32,7 +32,9 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("--backend", arguments.backend, "Who computes: cpu, or reference (slow)")
       ->check(CLI::IsMember({"cpu", "reference"}))
       ->capture_default_str();
-  command.add_option("--threads", arguments.threads, "Threads that compute (0: one per core)")
+  command
+      .add_option("--threads", arguments.threads,
+                  "Threads that compute (0: one per core); loading takes a few more")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command.add_option("--context", arguments.context,

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <ctime>
 
@@ -74,11 +75,11 @@ TextServerOptions server_options(const ServeArguments& arguments) {
 // is accepted yet) and after it (told twice) they end the program at once. A handler of our own is
 // needed even for that: the first process of a container ignores signals that have none.
 sem_t stop_asked;
-volatile sig_atomic_t serving = 0;
+std::atomic<bool> serving = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_stop_signal(int signal) {
-  if (serving == 0) _exit(128 + signal);
-  serving = 0;
+  if (!serving.exchange(false)) _exit(128 + signal);
   sem_post(&stop_asked);
 }
 
@@ -111,7 +112,7 @@ Result<int> run(const ServeArguments& arguments) {
     return status.error();
   const TextServerOptions options = server_options(arguments);
   TextServer server(session->service(), model, options);
-  serving = 1;
+  serving = true;
   if (Status status = server.start(); !status) return status.error();
   if (options.api_keys.empty() && !arguments.address.starts_with("127.") &&
       arguments.address != "::1")
@@ -123,7 +124,9 @@ Result<int> run(const ServeArguments& arguments) {
   std::fflush(stdout);
 
   wait_for_stop_signal();
-  spdlog::info("stopping: answers that run may finish within {} s", arguments.drain_seconds);
+  spdlog::info(
+      "stopping: answers that run may finish within {} s; a second signal ends them at once",
+      arguments.drain_seconds);
   const bool all = server.drain(std::chrono::seconds(arguments.drain_seconds));
   spdlog::info(all ? "all answers were finished" : "some answers were broken off");
   return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <istream>
 #include <string>
 
 namespace g4 {
@@ -14,5 +15,8 @@ std::uint64_t machine_memory_bytes();
 // mount: where the hierarchy is mounted; group: the path within it; file: the limit's name.
 // Source: the kernel's admin-guide/cgroup-v2.rst, memory.max.
 std::uint64_t group_memory_limit(const std::string& mount, std::string group, const char* file);
+
+// The same for the lines of /proc/self/cgroup: "0::/group" (v2), "4:memory:/group" (v1).
+std::uint64_t groups_memory_limit(std::istream& groups, const std::string& mount);
 
 }  // namespace g4

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sstream>
 
 namespace g4 {
 namespace {
@@ -28,6 +29,16 @@ TEST(MachineMemory, TheSmallestLimitOnTheWayUpCounts) {
   write("", "300");
   EXPECT_EQ(group_memory_limit(folder, "/a/b/c", "memory.max"), 300U);
   EXPECT_EQ(group_memory_limit(folder, "/", "memory.max"), 300U);
+
+  const auto limit_of = [&](const char* lines) {
+    std::istringstream groups(lines);
+    return groups_memory_limit(groups, folder);
+  };
+  EXPECT_EQ(limit_of("0::/a\n"), 300U);
+  std::filesystem::create_directories(folder + "/memory/x");
+  std::ofstream(folder + "/memory/x/memory.limit_in_bytes") << 200 << "\n";
+  EXPECT_EQ(limit_of("3:cpu,cpuacct:/x\n2:memory:/x\n"), 200U);
+  EXPECT_EQ(limit_of("3:cpu,cpuacct:/x\n"), std::numeric_limits<std::uint64_t>::max());
   std::filesystem::remove_all(folder);
 }
 

@@ -166,11 +166,13 @@ class Loader {
       if (bytes <= slice - inside)
         return checkpoint_.read_into(tensor(part), part / 2 * slice + inside, bytes, buffer);
       std::byte* const joined = G4_TRY(buffer.reserve(bytes));
+      ReadBuffer one_part;
       for (std::size_t done = 0; done < bytes;) {
         const std::uint64_t at = begin + done;
         const std::size_t n = std::min<std::uint64_t>(bytes - done, slice - at % slice);
-        G4_TRY(checkpoint_.read(tensor(at / slice), at / slice / 2 * slice + at % slice,
-                                {joined + done, n}));
+        const std::span<const std::byte> found = G4_TRY(checkpoint_.read_into(
+            tensor(at / slice), at / slice / 2 * slice + at % slice, n, one_part));
+        std::copy(found.begin(), found.end(), joined + done);
         done += n;
       }
       return std::span<const std::byte>(joined, bytes);

@@ -138,7 +138,7 @@ TEST(File, ReadsTheSameThroughThePageCacheAndPastIt) {
   ASSERT_TRUE(file);
   ReadBuffer buffer;
   for (const bool direct : {false, true}) {
-    if (direct) file->bypass_page_cache();
+    if (direct && !file->bypass_page_cache()) GTEST_SKIP() << "this file system has no O_DIRECT";
     for (const std::size_t begin : {0, 1, 4095, 4096, 5000, 9999})
       for (const std::size_t count : {1, 32, 4096, 5000, 10'000}) {
         const auto read = file->read_into(begin, count, buffer);

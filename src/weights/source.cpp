@@ -80,9 +80,12 @@ Status File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
   return {};
 }
 
-void File::bypass_page_cache() {
+bool File::bypass_page_cache() {
+  // The file that is open, whatever its path names by now.
+  const std::string again = fmt::format("/proc/self/fd/{}", descriptor_);
   if (direct_descriptor_ < 0)
-    direct_descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+    direct_descriptor_ = ::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT);
+  return direct_descriptor_ >= 0;
 }
 
 Result<std::span<const std::byte>> File::read_into(std::uint64_t offset, std::size_t bytes,

@@ -51,8 +51,8 @@ class File final : public ByteSource {
   // [offset, offset + bytes), somewhere in the buffer.
   Result<std::span<const std::byte>> read_into(std::uint64_t offset, std::size_t bytes,
                                                ReadBuffer& buffer) const;
-  // From now on read_into reads past the page cache, where the file system can.
-  void bypass_page_cache();
+  // From now on read_into reads past the page cache; false where the file system cannot.
+  bool bypass_page_cache();
 
  private:
   File(std::string path, int descriptor, std::uint64_t size)

@@ -29,6 +29,7 @@ std::uint16_t* CpuKv::values(std::int64_t layer, std::uint32_t block, std::int64
 }
 
 Result<std::unique_ptr<KvStore>> CpuBackend::make_kv(const KvLayout& layout) {
+  load_buffers_.clear();  // the weights are there
   auto kv = std::make_unique<CpuKv>();
   kv->layout = layout;
   kv->groups = (layout.block_tokens + 15) / 16;

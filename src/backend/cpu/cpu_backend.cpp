@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "backend/cpu/features.h"
@@ -23,10 +24,7 @@ constexpr int kReadsAtOnce = 8;
 }  // namespace
 
 CpuBackend::CpuBackend(const Kernels& kernels, int threads)
-    : kernels_(kernels),
-      pool_(threads),
-      per_thread_(static_cast<std::size_t>(threads)),
-      load_buffers_(static_cast<std::size_t>(threads + kReadsAtOnce)) {}
+    : kernels_(kernels), pool_(threads), per_thread_(static_cast<std::size_t>(threads)) {}
 
 std::string CpuBackend::name() const {
   return fmt::format("cpu ({}, {} thread{})", kernels_.name, pool_.threads(),
@@ -133,9 +131,15 @@ Result<std::unique_ptr<Weight>> CpuBackend::load(const WeightSource& source) {
     }
   };
   // More threads than cores, as most of them wait for the disk at any moment.
+  load_buffers_.resize(static_cast<std::size_t>(pool_.threads() + kReadsAtOnce));
   const std::size_t threads = std::min(load_buffers_.size(), pieces.size());
   std::vector<std::jthread> others;
-  for (std::size_t i = 1; i < threads; ++i) others.emplace_back([&, i] { work(load_buffers_[i]); });
+  try {
+    for (std::size_t i = 1; i < threads; ++i)
+      others.emplace_back([&, i] { work(load_buffers_[i]); });
+  } catch (const std::system_error&) {
+    // A limit on threads: those that there are do the work.
+  }
   work(load_buffers_[0]);
   others.clear();
   if (error) return std::move(*error);

@@ -141,7 +141,7 @@ class CpuBackend final : public Backend {
   std::vector<std::int64_t> first_item_;
   std::vector<std::int32_t> expert_begin_, by_expert_;
   std::vector<Scratch> per_thread_;
-  std::vector<ReadBuffer> load_buffers_;
+  std::vector<ReadBuffer> load_buffers_;      // one a reading thread; given back by make_kv()
   std::vector<std::int32_t> routed_experts_;  // of the last route()
   std::vector<float> routed_weights_;
 };
