@@ -5,9 +5,21 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/common.sh
 
-model=${1:-gemma3-270m}
-[ $# -gt 0 ] && shift
+model=gemma3-270m
+if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
+  model=$1
+  shift
+fi
 port=${PORT:-8000}
+flags=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --port) port=${2:?--port wants a number}; shift ;;
+    --port=*) port=${1#--port=} ;;
+    *) flags+=("$1") ;;
+  esac
+  shift
+done
 
 install_packages "${build_packages[@]}"
 install_python
@@ -22,4 +34,4 @@ Once it says "is served at", try this in another terminal:
   curl http://127.0.0.1:$port/v1/completions -H 'Content-Type: application/json' -d '{"prompt": "The capital of France is", "max_tokens": 16, "temperature": 0}'
 
 END
-exec "$gemma4" serve "$model" --port "$port" "$@"
+exec "$gemma4" serve "$model" --port "$port" "${flags[@]}"

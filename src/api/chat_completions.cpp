@@ -16,14 +16,6 @@ void refuse_unsupported(Fields& fields) {
   fields.refuse({"audio"}, "this model makes text only");
   fields.refuse({"web_search_options"}, "this server does not search the web");
   fields.refuse({"echo", "documents", "chat_template"}, "this server does not take it");
-  if (const json::value* format = fields.find("response_format")) {
-    const json::value* type =
-        format->is_object() ? format->get_object().if_contains("type") : nullptr;
-    if (!type || *type != "text")
-      fields.fail("response_format",
-                  "\"response_format\" other than {\"type\": \"text\"} is not "
-                  "supported yet");
-  }
   if (const json::value* choice = fields.find("tool_choice");
       choice && *choice != "none" && *choice != "auto")
     fields.fail("tool_choice", "\"tool_choice\" is not supported: no tools can be given yet");

@@ -149,6 +149,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   if (fields.integer("best_of", 1, INT64_MAX).value_or(request.n) != request.n)
     fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
   fields.refuse({"suffix"}, "this model does not fill in the middle");
+  fields.refuse({"tools", "functions"}, "tool calling is not part of this server yet");
   if (fields.error()) return *fields.error();
   return request;
 }

@@ -85,9 +85,17 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
   if (const auto top = fields.integer("prompt_logprobs", 0, kTopLogprobsMax))
     request.prompt_logprobs = static_cast<std::uint32_t>(*top);
 
-  fields.refuse(
-      {"structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar"},
-      "constrained output is not part of this server yet");
+  fields.refuse({"structured_outputs", "guided_json", "guided_regex", "guided_choice",
+                 "guided_grammar", "grammar", "json_schema"},
+                "constrained output is not part of this server yet");
+  fields.refuse({"thinking"}, "thinking is not part of this server yet");
+  if (const json::value* format = fields.find("response_format")) {
+    const json::value* type =
+        format->is_object() ? format->get_object().if_contains("type") : nullptr;
+    if (!type || *type != "text")
+      fields.fail("response_format",
+                  "\"response_format\" other than {\"type\": \"text\"} is not supported yet");
+  }
   fields.refuse({"bad_words", "use_beam_search", "logprob_token_ids"},
                 "this server does not compute it");
 }

@@ -74,8 +74,8 @@ class LineReader {
     }
     char* line = readline(prompt);
     if (line == nullptr) {
-      if (!interrupt.pressed()) return std::nullopt;
       fmt::print("\n");
+      if (!interrupt.pressed()) return std::nullopt;
       return "";  // Ctrl-C on the line clears it
     }
     std::string text(line);
@@ -103,6 +103,8 @@ class Chat {
       fmt::print("{}", kHelp);
     } else if (line == "/reset") {
       reset();
+    } else if (line == "/system") {
+      fmt::print("{}\n", system_.empty() ? "No instructions were given." : system_);
     } else if (line.starts_with("/system ")) {
       system_ = line.substr(8);
       reset();

@@ -36,20 +36,6 @@ std::map<std::string, TypeTotal> totals_by_type(const Checkpoint& checkpoint) {
   return totals;
 }
 
-std::string_view template_name(chat::TemplateKind kind) {
-  switch (kind) {
-    case chat::TemplateKind::kNone:
-      return "none";
-    case chat::TemplateKind::kGemma3:
-      return "gemma3";
-    case chat::TemplateKind::kGemma4Small:
-      return "gemma4-small";
-    case chat::TemplateKind::kGemma4:
-      return "gemma4";
-  }
-  return "none";
-}
-
 struct Facts {
   const ModelSummary& model;
   const Tokenizer& tokenizer;
@@ -66,22 +52,23 @@ std::string to_json(const Facts& facts) {
   for (const auto& [type, total] : facts.types)
     types[type] = json::object{
         {"tensors", total.tensors}, {"parameters", total.elements}, {"bytes", total.bytes}};
-  return json::serialize(
-      json::object{{"path", facts.model.checkpoint.path()},
-                   {"format", facts.format()},
-                   {"files", facts.model.checkpoint.files().size()},
-                   {"file_bytes", facts.model.checkpoint.file_bytes()},
-                   {"description", facts.model.config.description()},
-                   {"vocabulary", facts.tokenizer.size()},
-                   {"chat_template", template_name(facts.chat_template)},
-                   {"context_tokens_max", facts.model.config.context_tokens_max},
-                   {"types", std::move(types)},
-                   {"memory", json::object{{"context_tokens", memory.context_tokens},
-                                           {"parallel", memory.parallel},
-                                           {"weight_bytes", memory.weight_bytes},
-                                           {"kv_bytes", memory.kv_bytes},
-                                           {"activation_bytes", memory.activation_bytes},
-                                           {"total_bytes", memory.total_bytes()}}}});
+  return json::serialize(json::object{
+      {"path", facts.model.checkpoint.path()},
+      {"format", facts.format()},
+      {"files", facts.model.checkpoint.files().size()},
+      {"file_bytes", facts.model.checkpoint.file_bytes()},
+      {"description", facts.model.config.description()},
+      {"vocabulary", facts.tokenizer.size()},
+      {"chat_template", template_name(facts.chat_template)},
+      {"context_tokens_max", facts.model.config.context_tokens_max},
+      {"types", std::move(types)},
+      {"memory", json::object{{"context_tokens", memory.context_tokens},
+                              {"parallel", memory.parallel},
+                              {"weight_bytes", memory.weight_bytes},
+                              {"kv_bytes", memory.kv_bytes},
+                              {"full_length_sequences", memory.full_length_sequences()},
+                              {"activation_bytes", memory.activation_bytes},
+                              {"total_bytes", memory.total_bytes()}}}});
 }
 
 void print_text(const Facts& facts) {
@@ -101,7 +88,9 @@ void print_text(const Facts& facts) {
   fmt::print("  memory for {} tokens of context, {} at once\n", memory.context_tokens,
              memory.parallel);
   fmt::print("    weights     {}\n", format_bytes(memory.weight_bytes));
-  fmt::print("    KV cache    {}\n", format_bytes(memory.kv_bytes));
+  const std::uint32_t full = memory.full_length_sequences();
+  fmt::print("    KV cache    {}: holds {} of full length{}\n", format_bytes(memory.kv_bytes), full,
+             full < memory.parallel ? ", more while they are shorter; see --kv-memory" : "");
   fmt::print("    work space  {}\n", format_bytes(memory.activation_bytes));
   fmt::print("    together    {}\n", format_bytes(memory.total_bytes()));
 }

@@ -42,7 +42,10 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("--parallel", arguments.parallel, "Sequences that run at once")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  command.add_option("--kv-memory", arguments.kv_memory, "Memory for KV, e.g. 2GiB (0: as needed)")
+  command
+      .add_option(
+          "--kv-memory", arguments.kv_memory,
+          "Memory for KV, e.g. 2GiB (0: 1 GiB, or one sequence of --context if that is more)")
       ->transform(CLI::AsSizeValue(false));
   command.add_option("--chat-template", arguments.chat_template, "How turns are written")
       ->check(CLI::IsMember({"auto", "none", "gemma3", "gemma4"}))
@@ -90,6 +93,20 @@ SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationD
   return params;
 }
 
+std::string_view template_name(chat::TemplateKind kind) {
+  switch (kind) {
+    case chat::TemplateKind::kNone:
+      return "none";
+    case chat::TemplateKind::kGemma3:
+      return "gemma3";
+    case chat::TemplateKind::kGemma4Small:
+      return "gemma4-small";
+    case chat::TemplateKind::kGemma4:
+      return "gemma4";
+  }
+  return "none";
+}
+
 chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tokenizer) {
   if (name == "none") return chat::TemplateKind::kNone;
   if (name == "gemma3") return chat::TemplateKind::kGemma3;
@@ -107,7 +124,9 @@ int fail(const Error& error) {
 Result<std::string> text_or_stdin(const std::optional<std::string>& text) {
   if (text) return *text;
   if (isatty(STDIN_FILENO) == 1) fmt::print(stderr, "(type the text, then Ctrl-D)\n");
-  return read_stream(std::cin, "standard input");
+  std::string typed = G4_TRY(read_stream(std::cin, "standard input"));
+  if (typed.ends_with('\n')) typed.pop_back();  // of the line, not of the text
+  return typed;
 }
 
 Result<std::string> read_text_file(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -45,6 +46,8 @@ void add_answer_options(CLI::App& command, SamplingArguments& arguments);
 SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults);
 
 // "auto" asks the vocabulary and whether the checkpoint carries a template.
+// As --chat-template spells it; "gemma4-small" is what auto makes of E2B and E4B.
+std::string_view template_name(chat::TemplateKind kind);
 chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tokenizer);
 
 // Prints "gemma4: SENTENCE" on stderr and returns exit code 1.

@@ -80,6 +80,7 @@ Result<int> run(const RunArguments& arguments) {
     fmt::print("{}\n", to_json(text, end, clock.times()));
   } else {
     fmt::print("\n");
+    std::fflush(stdout);  // before the statistics, should both go to one file
     if (!arguments.model.quiet) fmt::print(stderr, "[{}]\n", clock.times().text());
   }
   return interrupt.pressed() ? 130 : 0;

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <ctime>
@@ -13,6 +14,7 @@
 #include "app/options.h"
 #include "app/session.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "serve/text_server.h"
 
 namespace g4::app {
@@ -51,10 +53,12 @@ std::string_view outcome_text(HttpAccess::Outcome outcome) {
   return "";
 }
 
-// Method, route and numbers; never the address's query, headers or bodies.
+// Method, path and numbers; never the address's query, headers or bodies.
 void log_access(const HttpAccess& access) {
+  constexpr std::size_t kShown = 200;
+  const std::string_view target = access.request.target;
   spdlog::info("{} {} {} in {:.1f} ms, {} bytes, {}", access.request.method,
-               access.pattern.empty() ? "(no route)" : access.pattern, access.status,
+               target.substr(0, std::min(target.find('?'), kShown)), access.status,
                static_cast<double>(access.time.count()) / 1000, access.bytes,
                outcome_text(access.outcome));
 }
@@ -110,6 +114,12 @@ Result<int> run(const ServeArguments& arguments) {
       .chat_template = session->chat_template()};
   if (Status status = validate(model.defaults, session->tokenizer().size()); !status)
     return status.error();
+  const MemoryPlan& memory = session->model().memory;
+  spdlog::info(
+      "{}, {}: contexts of {} tokens, {} at once ({} of full length in {} of KV), chat template {}",
+      session->model().config.description(), session->model().backend_name, memory.context_tokens,
+      memory.parallel, memory.full_length_sequences(), format_bytes(memory.kv_bytes),
+      template_name(session->chat_template()));
   const TextServerOptions options = server_options(arguments);
   TextServer server(session->service(), model, options);
   serving = true;

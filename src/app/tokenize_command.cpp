@@ -41,6 +41,10 @@ Result<int> run(const TokenizeArguments& arguments) {
   const Checkpoint checkpoint = G4_TRY(Checkpoint::open(path.string()));
   const Tokenizer tokenizer = G4_TRY(load_tokenizer(checkpoint));
   if (!arguments.decode.empty()) {
+    for (const TokenId id : arguments.decode)
+      if (id < 0 || static_cast<std::size_t>(id) >= tokenizer.size())
+        return Error{
+            fmt::format("there is no token {}: expected 0 to {}", id, tokenizer.size() - 1)};
     const std::string text = tokenizer.decode(arguments.decode, false);
     fmt::print("{}\n", arguments.json ? json::serialize(json::object{{"text", text}}) : text);
     return 0;

@@ -34,6 +34,8 @@ struct MemoryPlan {
   std::uint64_t weight_bytes = 0;
   std::uint64_t kv_bytes = 0;  // of the pools; touched only as sequences grow
   std::uint64_t activation_bytes = 0;
+  // How many sequences of context_tokens fit into the KV pools at once; others wait their turn.
+  std::uint32_t full_length_sequences() const { return kv.sliding_blocks / kv.sliding_ring_blocks; }
   std::uint64_t total_bytes() const { return weight_bytes + kv_bytes + activation_bytes; }
 };
 
