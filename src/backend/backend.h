@@ -89,6 +89,25 @@ struct BatchSequence {
 };
 using Batch = std::span<const BatchSequence>;
 
+// The patches of one image among the rows of a Mat: rows [first_row, first_row + size()), row by
+// row of the image. Images of one call never see each other.
+struct PatchGrid {
+  std::int64_t first_row = 0;
+  std::int64_t columns = 0;
+  std::int64_t rows = 0;
+  std::int64_t size() const { return columns * rows; }
+};
+using Images = std::span<const PatchGrid>;
+
+// How patches become soft tokens: kernel x kernel of them are averaged, then (mean * factor - bias)
+// .* scale.
+struct Pooling {
+  std::int64_t kernel = 0;  // divides both sides of every image
+  float factor = 1;
+  const float* bias = nullptr;  // [hidden]; bias and scale null: not standardised
+  const float* scale = nullptr;
+};
+
 // One of several projections of the same input: out[rows, weight.out] = x * weight^T.
 struct Projection {
   const Weight* weight;
@@ -165,6 +184,27 @@ class Backend {
   // gate_up[e_j].
   virtual void moe_ffn(Mat out, Mat x, const Routing& routing, const Weight& gate_up,
                        const Weight& down) = 0;
+
+  // ---- the vision tower
+  // out = proj * (2 (patches - 0.5)) + positions[0][x] + positions[1][y], for the patches
+  // [image.size(), proj.in] of one image, values 0 to 1. out: that image's rows alone, so
+  // image.first_row is not read. positions: [2, entries, out.cols], the table of x then that of y.
+  virtual void embed_patches(Mat out, std::span<const float> patches, const PatchGrid& image,
+                             const Weight& proj, const Weight& positions) = 0;
+  // table[row, 4 n]: n cosines and n sines of x * inv_freq[i], then the same of y, for the rows of
+  // `images`.
+  virtual void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) = 0;
+  // Every head of head_dim values of x: rms_norm with `weight`, then rotation: of its first half by
+  // the x part of `table`, pairs (i, i + head_dim/4), of its second half likewise by the y part.
+  // table.cols == head_dim. In place.
+  virtual void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
+                                 Mat table) = 0;
+  // out[row] = softmax(scale * q k^T over all patches of the row's image) v, per head. As many k
+  // and v heads as q heads. out may be q.
+  virtual void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+                               float scale) = 0;
+  // out: the soft tokens of one image after the other, each row by row.
+  virtual void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) = 0;
 
   // logits = x * head^T, then softcap * tanh(logits / softcap) if softcap > 0.
   virtual void logits(Mat out, Mat x, const Weight& head, float softcap) = 0;

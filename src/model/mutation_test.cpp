@@ -91,6 +91,24 @@ class MutantBackend final : public Backend {
                const Weight& down) override {
     base_->moe_ffn(out, x, routing, gate_up, down);
   }
+  void embed_patches(Mat out, std::span<const float> patches, const PatchGrid& image,
+                     const Weight& proj, const Weight& positions) override {
+    base_->embed_patches(out, patches, image, proj, positions);
+  }
+  void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override {
+    base_->rope_table_2d(table, images, inv_freq);
+  }
+  void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
+                         Mat table) override {
+    base_->head_norm_rope_2d(x, head_dim, weight, eps, table);
+  }
+  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+                       float scale) override {
+    base_->image_attention(out, q, k, v, head_dim, images, scale);
+  }
+  void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override {
+    base_->pool_patches(out, x, images, pooling);
+  }
   void logits(Mat out, Mat x, const Weight& head, float softcap) override {
     base_->logits(out, x, head, softcap > 0 && drop("softcap") ? 0.0F : softcap);
   }

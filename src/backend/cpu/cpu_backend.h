@@ -113,6 +113,14 @@ class CpuBackend final : public Backend {
   Routing route(Mat x, const RouterWeights& router, float eps) override;
   void moe_ffn(Mat out, Mat x, const Routing& routing, const Weight& gate_up,
                const Weight& down) override;
+  void embed_patches(Mat out, std::span<const float> patches, const PatchGrid& image,
+                     const Weight& proj, const Weight& positions) override;
+  void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override;
+  void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
+                         Mat table) override;
+  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+                       float scale) override;
+  void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override;
   void logits(Mat out, Mat x, const Weight& head, float softcap) override;
 
  private:
@@ -135,6 +143,8 @@ class CpuBackend final : public Backend {
   static constexpr int kSlots = 5;
   Scratch columns_[kSlots];      // prepared rows: of x by form; the last of the hidden values
   Scratch hidden_, expert_out_;  // gate and up; what each expert gives
+  Scratch pixels_;               // patches, -1 to 1
+  Scratch image_k_, image_v_;    // of the image that is attended to, as the kernels read them
   std::vector<const void*> x_pointers_;
   std::vector<float*> out_pointers_;
   std::vector<Product> products_;

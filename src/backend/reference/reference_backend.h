@@ -56,6 +56,14 @@ class ReferenceBackend final : public Backend {
   Routing route(Mat x, const RouterWeights& router, float eps) override;
   void moe_ffn(Mat out, Mat x, const Routing& routing, const Weight& gate_up,
                const Weight& down) override;
+  void embed_patches(Mat out, std::span<const float> patches, const PatchGrid& image,
+                     const Weight& proj, const Weight& positions) override;
+  void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override;
+  void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
+                         Mat table) override;
+  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+                       float scale) override;
+  void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override;
   void logits(Mat out, Mat x, const Weight& head, float softcap) override;
 
  private:
