@@ -4,54 +4,13 @@
 #include <cmath>
 
 #include "model/config.h"
+#include "model/config_reader.h"
 #include "weights/meta.h"
 
 namespace g4 {
 namespace {
 
-// Keys of one architecture; an absent key gives the fallback, a wrong type an error.
-class Keys {
- public:
-  Keys(const Checkpoint& checkpoint, std::string architecture)
-      : checkpoint_(&checkpoint), prefix_(std::move(architecture) + ".") {}
-
-  bool has(std::string_view key) const { return checkpoint_->meta(prefix_ + std::string(key)); }
-  Result<std::int64_t> integer(std::string_view key) const {
-    const std::uint64_t value = G4_TRY(meta_u64(*checkpoint_, prefix_ + std::string(key)));
-    if (value > std::uint64_t{1} << 40)
-      return Error{fmt::format("{}: \"{}{}\" is {}, which no model has", checkpoint_->path(),
-                               prefix_, key, value)};
-    return static_cast<std::int64_t>(value);
-  }
-  Result<std::int64_t> integer(std::string_view key, std::int64_t otherwise) const {
-    if (!has(key)) return otherwise;
-    return integer(key);
-  }
-  Result<double> number(std::string_view key, double otherwise) const {
-    if (!has(key)) return otherwise;
-    return meta_f64(*checkpoint_, prefix_ + std::string(key));
-  }
-  // One value for every layer, or an array with one for each.
-  Result<std::vector<std::int64_t>> per_layer(std::string_view key, std::size_t n_layers) const {
-    const std::string full = prefix_ + std::string(key);
-    const MetaValue* value = checkpoint_->meta(full);
-    const bool array = value && (std::holds_alternative<std::vector<std::uint64_t>>(*value) ||
-                                 std::holds_alternative<std::vector<std::int64_t>>(*value));
-    if (!array) return std::vector<std::int64_t>(n_layers, G4_TRY(integer(key)));
-    std::vector<std::int64_t> values = G4_TRY(meta_i64s(*checkpoint_, full));
-    if (values.size() != n_layers)
-      return Error{fmt::format("{}: \"{}\" has {} values for {} layers", checkpoint_->path(), full,
-                               values.size(), n_layers)};
-    return values;
-  }
-  const std::string& prefix() const { return prefix_; }
-
- private:
-  const Checkpoint* checkpoint_;
-  std::string prefix_;
-};
-
-Result<std::vector<bool>> sliding_layers(const Checkpoint& checkpoint, const Keys& keys,
+Result<std::vector<bool>> sliding_layers(const Checkpoint& checkpoint, const ConfigKeys& keys,
                                          std::size_t n_layers) {
   const std::string key = keys.prefix() + "attention.sliding_window_pattern";
   const MetaValue* value = checkpoint.meta(key);
@@ -97,7 +56,7 @@ Status apply_rope_freqs(const Checkpoint& checkpoint, std::vector<float>& inv_fr
   return {};
 }
 
-Status read_rope(const Checkpoint& checkpoint, const Keys& keys, ModelConfig& config) {
+Status read_rope(const Checkpoint& checkpoint, const ConfigKeys& keys, ModelConfig& config) {
   const bool gemma4 = config.family == Family::kGemma4;
   RopeSpec sliding, global;
   sliding.theta = G4_TRY(keys.number("rope.freq_base_swa", 1e4));
@@ -118,7 +77,7 @@ Status read_rope(const Checkpoint& checkpoint, const Keys& keys, ModelConfig& co
   return {};
 }
 
-Status refuse_foreign_parts(const Checkpoint& checkpoint, const Keys& keys) {
+Status refuse_foreign_parts(const Checkpoint& checkpoint, const ConfigKeys& keys) {
   const std::int64_t per_layer = G4_TRY(keys.integer("embedding_length_per_layer_input", 0));
   if (per_layer != 0)
     return Error{
@@ -150,7 +109,7 @@ Result<ModelConfig> config_from_gguf(const Checkpoint& checkpoint) {
         fmt::format("{}: general.architecture is \"{}\"; this engine runs \"gemma4\" "
                     "(26B-A4B, 31B) and \"gemma3\" text",
                     checkpoint.path(), architecture)};
-  const Keys keys(checkpoint, architecture);
+  const ConfigKeys keys(checkpoint, architecture);
   ModelConfig config;
   config.family = architecture == "gemma4" ? Family::kGemma4 : Family::kGemma3;
   const bool gemma4 = config.family == Family::kGemma4;

@@ -6,71 +6,12 @@
 #include <cmath>
 
 #include "model/config.h"
+#include "model/config_reader.h"
 
 namespace g4 {
 namespace {
 
 namespace json = boost::json;
-
-// The text part of a config.json, with typed look-ups that name the file and key when they fail.
-class ConfigReader {
- public:
-  ConfigReader(const json::object& object, std::string where)
-      : object_(&object), where_(std::move(where)) {}
-
-  const std::string& where() const { return where_; }
-  const json::value* find(std::string_view key) const {
-    const json::value* value = object_->if_contains(key);
-    return value && !value->is_null() ? value : nullptr;
-  }
-  Result<std::int64_t> integer(std::string_view key,
-                               std::optional<std::int64_t> otherwise = {}) const {
-    const json::value* value = find(key);
-    if (!value && otherwise) return *otherwise;
-    if (!value) return Error{fmt::format("{}: \"{}\" is missing", where_, key)};
-    boost::system::error_code bad;
-    const auto number = value->to_number<std::int64_t>(bad);
-    if (bad) return Error{fmt::format("{}: \"{}\" should be a whole number", where_, key)};
-    return number;
-  }
-  Result<double> number(std::string_view key, double otherwise) const {
-    const json::value* value = find(key);
-    if (!value) return otherwise;
-    boost::system::error_code bad;
-    const auto found = value->to_number<double>(bad);
-    if (bad || !std::isfinite(found))
-      return Error{fmt::format("{}: \"{}\" should be a number", where_, key)};
-    return found;
-  }
-  Result<bool> boolean(std::string_view key) const {
-    const json::value* value = find(key);
-    if (!value) return false;
-    if (!value->is_bool())
-      return Error{fmt::format("{}: \"{}\" should be true or false", where_, key)};
-    return value->get_bool();
-  }
-  Result<std::string> string(std::string_view key, std::string otherwise) const {
-    const json::value* value = find(key);
-    if (!value) return otherwise;
-    if (!value->is_string())
-      return Error{fmt::format("{}: \"{}\" should be a string", where_, key)};
-    return std::string(value->get_string());
-  }
-  // A nested object; an empty one if absent.
-  Result<ConfigReader> object(std::string_view key) const {
-    static const json::object kEmpty;
-    const json::value* value = find(key);
-    if (value && !value->is_object())
-      return Error{fmt::format("{}: \"{}\" should be an object", where_, key)};
-    return ConfigReader(value ? value->get_object() : kEmpty,
-                        fmt::format("{}, \"{}\"", where_, key));
-  }
-  const json::object& raw() const { return *object_; }
-
- private:
-  const json::object* object_;
-  std::string where_;
-};
 
 Result<std::vector<bool>> sliding_layers(const ConfigReader& fields, std::int64_t n_layers) {
   std::vector<bool> sliding;
@@ -241,14 +182,24 @@ Result<ModelConfig> from_fields(const ConfigReader& fields, Family family) {
 
 }  // namespace
 
-Result<ModelConfig> config_from_json(const Checkpoint& checkpoint) {
-  const std::string where = checkpoint.path() + ": config.json";
+std::string config_json_of(const Checkpoint& checkpoint) {
+  return checkpoint.path() + ": config.json";
+}
+
+Result<json::object> read_config_json(const Checkpoint& checkpoint) {
+  const std::string where = config_json_of(checkpoint);
   const auto text = checkpoint.side_file("config.json");
   if (!text) return Error{where + " is missing"};
   boost::system::error_code bad;
-  const json::value root = json::parse(*text, bad);
+  json::value root = json::parse(*text, bad);
   if (bad || !root.is_object()) return Error{where + " is not a JSON object"};
-  const ConfigReader top(root.get_object(), where);
+  return std::move(root).as_object();
+}
+
+Result<ModelConfig> config_from_json(const Checkpoint& checkpoint) {
+  const std::string where = config_json_of(checkpoint);
+  const json::object root = G4_TRY(read_config_json(checkpoint));
+  const ConfigReader top(root, where);
   const std::string type = G4_TRY(top.string("model_type", ""));
   const bool gemma4 = type == "gemma4" || type == "gemma4_text";
   const bool gemma3 = type == "gemma3" || type == "gemma3_text";

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cassert>
-#include <cmath>
-
 #include "model/tensor_names.h"
 
 namespace g4 {
@@ -14,19 +11,16 @@ using enum TensorRole;
 
 std::uint64_t u64(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
-// One pass over the tensors: with a backend it loads them, without it only adds up their bytes.
+// The decoder's tensors by role.
 class Loader {
  public:
-  Loader(Backend* backend, const Checkpoint& checkpoint, const ModelConfig& config,
-         TensorNames names, LoadProgress progress)
-      : backend_(backend),
-        checkpoint_(checkpoint),
+  Loader(TensorLoader& tensors, const ModelConfig& config, TensorNames names)
+      : tensors_(tensors),
+        checkpoint_(tensors.checkpoint()),
         config_(config),
-        names_(std::move(names)),
-        progress_(std::move(progress)) {}
+        names_(std::move(names)) {}
 
-  Result<ModelWeights> run(std::uint64_t total_bytes) {
-    total_ = total_bytes;
+  Result<ModelWeights> run() {
     ModelWeights weights;
     const std::uint64_t hidden = u64(config_.hidden);
     weights.embedding = G4_TRY(matrix(kEmbedding, 0, {u64(config_.vocab), hidden}));
@@ -37,59 +31,22 @@ class Loader {
       weights.layers.push_back(G4_TRY(layer(i)));
     return weights;
   }
-  std::uint64_t bytes() const { return done_; }
 
  private:
   bool has(TensorRole role, std::size_t i) const {
     return checkpoint_.find(names_(role, i)) != nullptr;
   }
-
-  Result<const TensorInfo*> find(TensorRole role, std::size_t i, const Shape& expected) const {
-    const std::string name = names_(role, i);
-    const TensorInfo* tensor = checkpoint_.find(name);
-    if (!tensor) return Error{fmt::format("{}: tensor '{}' is missing", checkpoint_.path(), name)};
-    if (!(tensor->shape == expected))
-      return Error{fmt::format("{}: tensor '{}' has shape {}, expected {}", checkpoint_.path(),
-                               name, tensor->shape.to_string(), expected.to_string())};
-    return tensor;
+  Result<const TensorInfo*> find(TensorRole role, std::size_t i, const Shape& shape) const {
+    return tensors_.find(names_(role, i), shape);
   }
-
-  void count(const TensorInfo& tensor) {
-    done_ += tensor.bytes;
-    if (backend_ && progress_) progress_(done_, total_);
-  }
-
-  Result<std::unique_ptr<Weight>> load(WeightSource source) {
-    if (!backend_) return std::unique_ptr<Weight>();
-    return backend_->load(source);
-  }
-
   Result<std::unique_ptr<Weight>> matrix(TensorRole role, std::size_t i, const Shape& shape) {
-    const TensorInfo* tensor = G4_TRY(find(role, i, shape));
-    auto weight =
-        G4_TRY(load({tensor->name, tensor->dtype, shape,
-                     [this, tensor](std::uint64_t begin, std::size_t bytes, ReadBuffer& buffer) {
-                       return checkpoint_.read_into(*tensor, begin, bytes, buffer);
-                     }}));
-    count(*tensor);
-    return weight;
+    return tensors_.matrix(names_(role, i), shape);
   }
-
   Result<std::vector<float>> values(TensorRole role, std::size_t i, const Shape& shape) {
-    const TensorInfo* tensor = G4_TRY(find(role, i, shape));
-    count(*tensor);
-    if (!backend_) return std::vector<float>();
-    std::vector<float> read = G4_TRY(checkpoint_.read_f32(*tensor));
-    for (float value : read)
-      if (!std::isfinite(value))
-        return Error{fmt::format("{}: tensor '{}' holds {}, expected finite numbers",
-                                 checkpoint_.path(), tensor->name, value)};
-    return read;
+    return tensors_.values(names_(role, i), shape);
   }
-
   Result<const float*> vector(TensorRole role, std::size_t i, const Shape& shape) {
-    const std::vector<float> read = G4_TRY(values(role, i, shape));
-    return backend_ ? backend_->upload(read) : nullptr;
+    return tensors_.vector(names_(role, i), shape);
   }
 
   // Gemma 3 multiplies by 1 + weight; GGUF files of it hold the sum already.
@@ -99,7 +56,7 @@ class Loader {
                          checkpoint_.format() == Checkpoint::Format::kHuggingFace;
     if (add_one)
       for (float& value : read) value += 1.0F;
-    return backend_ ? backend_->upload(read) : nullptr;
+    return tensors_.upload(read);
   }
 
   Result<LayerWeights> layer(std::size_t i) {
@@ -123,7 +80,7 @@ class Loader {
     w.down = G4_TRY(matrix(kDown, i, {hidden, ffn}));
     w.ffn_post_norm = G4_TRY(norm(kFfnPostNorm, i, hidden));
     if (config_.experts > 0) G4_TRY(experts(i, w));
-    if (config_.family == Family::kGemma4 && backend_)
+    if (config_.family == Family::kGemma4 && !tensors_.dry())
       w.scalar = G4_TRY(values(kLayerScalar, i, {1})).front();
     return w;
   }
@@ -178,35 +135,34 @@ class Loader {
       return std::span<const std::byte>(joined, bytes);
     };
     const Shape whole{half[0], 2 * half[1], half[2]};
-    auto weight = G4_TRY(load({gate->name, gate->dtype, whole, read}));
-    count(*gate);
-    count(*up);
+    auto weight = G4_TRY(tensors_.load({gate->name, gate->dtype, whole, read}));
+    tensors_.count(*gate);
+    tensors_.count(*up);
     return weight;
   }
 
-  Backend* backend_;
+  TensorLoader& tensors_;
   const Checkpoint& checkpoint_;
   const ModelConfig& config_;
   TensorNames names_;
-  const LoadProgress progress_;
-  std::uint64_t done_ = 0, total_ = 0;
 };
 
 }  // namespace
 
 Result<std::uint64_t> weight_bytes(const Checkpoint& checkpoint, const ModelConfig& config) {
-  Loader loader(nullptr, checkpoint, config, G4_TRY(TensorNames::create(checkpoint, config)), {});
-  G4_TRY(loader.run(0));
-  return loader.bytes();
+  const TensorNames names = G4_TRY(TensorNames::create(checkpoint, config));
+  TensorLoader tensors(nullptr, checkpoint, {}, 0);
+  G4_TRY(Loader(tensors, config, names).run());
+  return tensors.bytes();
 }
 
 Result<ModelWeights> load_weights(Backend& backend, const Checkpoint& checkpoint,
                                   const ModelConfig& config, const LoadProgress& progress) {
   // The dry run finds a missing or misshapen tensor before gigabytes are read.
   const std::uint64_t total = G4_TRY(weight_bytes(checkpoint, config));
-  Loader loader(&backend, checkpoint, config, G4_TRY(TensorNames::create(checkpoint, config)),
-                progress);
-  return loader.run(total);
+  const TensorNames names = G4_TRY(TensorNames::create(checkpoint, config));
+  TensorLoader tensors(&backend, checkpoint, progress, total);
+  return Loader(tensors, config, names).run();
 }
 
 }  // namespace g4

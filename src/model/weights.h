@@ -5,13 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include "backend/backend.h"
 #include "base/result.h"
 #include "model/config.h"
+#include "model/tensor_loader.h"
 #include "weights/checkpoint.h"
 
 namespace g4 {
@@ -49,9 +49,6 @@ struct ModelWeights {
   const float* final_norm = nullptr;
   std::vector<LayerWeights> layers;
 };
-
-// Called after each tensor with the bytes read so far and in all.
-using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 Result<ModelWeights> load_weights(Backend& backend, const Checkpoint& checkpoint,
                                   const ModelConfig& config, const LoadProgress& progress);
