@@ -2,7 +2,7 @@
 
 import torch
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, Gemma4Config, Gemma4ForCausalLM,
-                          Gemma4ForConditionalGeneration, Gemma4TextConfig)
+                          Gemma4ForConditionalGeneration, Gemma4TextConfig, Gemma4VisionConfig)
 
 from toy_tokenizer import VOCAB_SIZE, ToyTokenizer
 
@@ -15,18 +15,36 @@ _GEMMA4_COMMON = dict(
 
 def gemma4_moe() -> torch.nn.Module:
     """As 26B-A4B: 5 sliding layers to 1 full, dense and expert branch in each; nested naming."""
-    tokens = ToyTokenizer("gemma4").ids
-    text = Gemma4TextConfig(
+    return _multimodal(Gemma4TextConfig(
         **_GEMMA4_COMMON, hidden_size=96, num_hidden_layers=6, intermediate_size=64,
         num_attention_heads=4, num_key_value_heads=2, num_global_key_value_heads=1,
-        enable_moe_block=True, num_experts=8, top_k_experts=3, moe_intermediate_size=32)
-    config = Gemma4Config(
-        text_config=text, vision_config=None, audio_config=None,
+        enable_moe_block=True, num_experts=8, top_k_experts=3, moe_intermediate_size=32), None)
+
+
+def gemma4_vision() -> torch.nn.Module:
+    """A vision tower as 26B's and 31B's (standardised, plain linears) before a small dense decoder.
+
+    No width is a multiple of 16: as 4304 and 72, they end inside a block and inside a vector.
+    """
+    kinds = ["sliding_attention", "sliding_attention", "full_attention"]
+    text = Gemma4TextConfig(
+        **_GEMMA4_COMMON, hidden_size=64, num_hidden_layers=3, layer_types=kinds,
+        intermediate_size=48, num_attention_heads=2, num_key_value_heads=1,
+        num_global_key_value_heads=1, enable_moe_block=False)
+    return _multimodal(text, Gemma4VisionConfig(
+        hidden_size=72, intermediate_size=88, num_hidden_layers=3, num_attention_heads=3,
+        num_key_value_heads=3, head_dim=24, position_embedding_size=256, standardize=True,
+        use_clipped_linears=False))
+
+
+def _multimodal(text: Gemma4TextConfig, vision: Gemma4VisionConfig | None) -> torch.nn.Module:
+    tokens = ToyTokenizer("gemma4").ids
+    return Gemma4ForConditionalGeneration(Gemma4Config(
+        text_config=text, vision_config=vision, audio_config=None,
         boi_token_id=tokens["<|image>"], eoi_token_id=tokens["<image|>"],
         image_token_id=tokens["<|image|>"], video_token_id=tokens["<|video|>"],
         boa_token_id=tokens["<|audio>"], eoa_token_index=tokens["<audio|>"],
-        audio_token_id=tokens["<|audio|>"])
-    return Gemma4ForConditionalGeneration(config)
+        audio_token_id=tokens["<|audio|>"]))
 
 
 def gemma4_dense() -> torch.nn.Module:
@@ -87,6 +105,12 @@ def _random(name: str, shape: torch.Size, plus_one: bool, generator) -> torch.Te
         return uniform(1.2, 3.4) - shift
     if "norm" in name:
         return uniform(0.4, 1.7) - shift
+    if name.endswith("std_bias"):  # of the size of what it is taken from
+        return uniform(-8.0, 8.0)
+    if name.endswith("std_scale"):
+        return uniform(0.3, 1.7)
+    if name.endswith("position_embedding_table"):
+        return 0.5 * torch.randn(shape, generator=generator)
     deviation = 0.1 if "embed_tokens" in name else 0.2 if "router" in name else shape[-1] ** -0.5
     return torch.randn(shape, generator=generator) * deviation
 
