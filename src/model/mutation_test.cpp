@@ -1,11 +1,12 @@
 // Do the goldens see everything? Each norm, norm weight, scale, softcap and rotation of the forward
 // pass is dropped in turn, and the logits must move away from transformers' by far more than the
-// tolerance the goldens are held to.
+// tolerance the goldens are held to. So for the vision tower, its axes and its standardisation.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
-#include "model/golden.h"
+#include "model/vision_golden.h"
 
 namespace g4 {
 namespace {
@@ -34,7 +35,7 @@ class MutantBackend final : public Backend {
   }
   void rms_norm(Mat out, Mat x, const float* weight, float eps) override {
     if (drop("norm")) return base_->copy(out, x);
-    base_->rms_norm(out, x, drop("norm weight") ? nullptr : weight, eps);
+    base_->rms_norm(out, x, weight && drop("norm weight") ? nullptr : weight, eps);
   }
   void add_rms_norm(Mat x, Mat y, const float* weight, float eps) override {
     if (drop("post norm")) return base_->add(x, y);
@@ -93,21 +94,63 @@ class MutantBackend final : public Backend {
   }
   void embed_patches(Mat out, std::span<const float> patches, const PatchGrid& image,
                      const Weight& proj, const Weight& positions) override {
+    const Embed embed{out, image, proj, positions};
+    if (drop("pixel scaling")) {
+      std::vector<float> unscaled(patches.begin(), patches.end());
+      for (float& value : unscaled) value = value / 2 + 0.5F;
+      return base_->embed_patches(out, unscaled, image, proj, positions);
+    }
+    if (drop("order of x and y in positions")) return embed_swapped(embed, patches, false);
+    if (drop("x position")) return embed_swapped(embed, patches, true);
+    if (drop("y position")) return embed_strips(embed, patches, image.columns);
     base_->embed_patches(out, patches, image, proj, positions);
   }
   void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override {
-    base_->rope_table_2d(table, images, inv_freq);
+    std::vector<float> changed(inv_freq.begin(), inv_freq.end());
+    if (drop("first frequency")) changed.front() = 0;
+    if (drop("last frequency")) changed.back() = 0;
+    base_->rope_table_2d(table, images, changed);
+    const bool still_x = drop("x rotation"), still_y = drop("y rotation");
+    const bool swap = drop("order of x and y in rotation");
+    const std::int64_t half = table.cols / 2;
+    for (std::int64_t i = 0; i < table.rows; ++i) {
+      float* const row = table.row(i);
+      if (still_x) stand_still(row, half);
+      if (still_y) stand_still(row + half, half);
+      if (swap) std::swap_ranges(row, row + half, row + half);
+    }
   }
   void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
                          Mat table) override {
-    base_->head_norm_rope_2d(x, head_dim, weight, eps, table);
+    const bool no_norm = drop("head norm"), no_rope = drop("rotation");
+    if (drop("head norm weight")) weight = nullptr;
+    still_.assign(static_cast<std::size_t>(x.rows * head_dim), 0);
+    for (std::int64_t at = 0; at < std::ssize(still_); at += head_dim / 2)
+      stand_still(still_.data() + at, head_dim / 2);
+    const Mat turns = no_rope ? Mat{still_.data(), x.rows, head_dim} : table;
+    if (no_norm) return rope_only_2d(x, head_dim, turns);
+    base_->head_norm_rope_2d(x, head_dim, weight, eps, turns);
   }
   void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
                        float scale) override {
-    base_->image_attention(out, q, k, v, head_dim, images, scale);
+    if (drop("attention scale")) scale *= 0.5F;
+    std::vector<PatchGrid> strips;
+    if (drop("sight of other rows"))
+      for (const PatchGrid& image : images)
+        for (std::int64_t y = 0; y < image.rows; ++y)
+          strips.push_back({image.first_row + y * image.columns, image.columns, 1});
+    base_->image_attention(out, q, k, v, head_dim, strips.empty() ? images : Images(strips), scale);
   }
   void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override {
-    base_->pool_patches(out, x, images, pooling);
+    Pooling changed = pooling;
+    ones_.assign(static_cast<std::size_t>(x.cols), 1.0F);
+    still_.assign(static_cast<std::size_t>(x.cols), 0.0F);
+    if (drop("root of the hidden size")) changed.factor = 1;
+    if (drop("mean")) changed.factor *= static_cast<float>(pooling.kernel * pooling.kernel);
+    if (drop("standardisation")) changed.bias = changed.scale = nullptr;
+    if (drop("standard bias")) changed.bias = still_.data();
+    if (drop("standard scale")) changed.scale = ones_.data();
+    base_->pool_patches(out, x, images, changed);
   }
   void logits(Mat out, Mat x, const Weight& head, float softcap) override {
     base_->logits(out, x, head, softcap > 0 && drop("softcap") ? 0.0F : softcap);
@@ -119,20 +162,67 @@ class MutantBackend final : public Backend {
     dropped = what;
     return true;
   }
-  void rope_only(Mat x, std::int64_t head_dim, Mat table) {
+  // Pairs (i, i + half) of 2 * half values, by half cosines and half sines.
+  static void turn(float* head, std::int64_t half, const float* turns) {
+    for (std::int64_t j = 0; j < half; ++j) {
+      const float a = head[j], b = head[j + half];
+      head[j] = a * turns[j] - b * turns[half + j];
+      head[j + half] = b * turns[j] + a * turns[half + j];
+    }
+  }
+  static void rope_only(Mat x, std::int64_t head_dim, Mat table) {
     if (!table.data) return;
-    const std::int64_t half = head_dim / 2;
     for (std::int64_t i = 0; i < x.rows; ++i)
       for (float* head = x.row(i); head < x.row(i) + x.cols; head += head_dim)
-        for (std::int64_t j = 0; j < half; ++j) {
-          const float a = head[j], b = head[j + half];
-          head[j] = a * table.row(i)[j] - b * table.row(i)[half + j];
-          head[j + half] = b * table.row(i)[j] + a * table.row(i)[half + j];
-        }
+        turn(head, head_dim / 2, table.row(i));
+  }
+  static void rope_only_2d(Mat x, std::int64_t head_dim, Mat table) {
+    for (std::int64_t i = 0; i < x.rows; ++i)
+      for (float* head = x.row(i); head < x.row(i) + x.cols; head += head_dim)
+        for (const std::int64_t axis : {std::int64_t{0}, head_dim / 2})
+          turn(head + axis, head_dim / 4, table.row(i) + axis);
+  }
+  // Cosines 1, sines 0.
+  static void stand_still(float* turns, std::int64_t count) {
+    std::fill_n(turns, count / 2, 1.0F);
+    std::fill_n(turns + count / 2, count / 2, 0.0F);
+  }
+
+  struct Embed {
+    Mat out;
+    PatchGrid image;
+    const Weight &proj, &positions;
+  };
+  // As strips of `columns` patches, each an image of its own: y is 0 everywhere.
+  void embed_strips(const Embed& to, std::span<const float> patches, std::int64_t columns) {
+    for (std::int64_t row = 0; row < to.out.rows; row += columns)
+      base_->embed_patches({to.out.row(row), columns, to.out.cols},
+                           patches.subspan(static_cast<std::size_t>(row * to.proj.in),
+                                           static_cast<std::size_t>(columns * to.proj.in)),
+                           {0, columns, 1}, to.proj, to.positions);
+  }
+  // As the transposed image: x and y change places. In columns of one patch, each an image of its
+  // own, x is 0 everywhere.
+  void embed_swapped(const Embed& to, std::span<const float> patches, bool by_column) {
+    const std::int64_t columns = to.image.columns, rows = to.image.rows, in = to.proj.in;
+    std::vector<float> turned(patches.size());
+    std::vector<float> embedded(static_cast<std::size_t>(to.out.rows * to.out.cols));
+    const Mat tmp{embedded.data(), to.out.rows, to.out.cols};
+    for (std::int64_t i = 0; i < to.out.rows; ++i)
+      std::copy_n(patches.begin() + i * in, in,
+                  turned.begin() + (i % columns * rows + i / columns) * in);
+    if (!by_column) base_->embed_patches(tmp, turned, {0, rows, columns}, to.proj, to.positions);
+    for (std::int64_t x = 0; by_column && x < columns; ++x)
+      base_->embed_patches({tmp.row(x * rows), rows, tmp.cols},
+                           std::span(turned).subspan(static_cast<std::size_t>(x * rows * in),
+                                                     static_cast<std::size_t>(rows * in)),
+                           {0, 1, rows}, to.proj, to.positions);
+    for (std::int64_t i = 0; i < to.out.rows; ++i)
+      std::copy_n(tmp.row(i % columns * rows + i / columns), tmp.cols, to.out.row(i));
   }
 
   std::unique_ptr<Backend> base_;
-  std::vector<float> ones_;
+  std::vector<float> ones_, still_;
 };
 
 double last_rows_error(Mat got, const golden::Tensor& want) {
@@ -172,6 +262,28 @@ TEST_P(Mutation, EveryDroppedDetailShows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Mutation, testing::Values("gemma4-moe", "gemma4-dense"));
+
+TEST(VisionMutation, EveryDroppedDetailShows) {
+  const auto want = golden::read_tensors(golden::vision_folder() + "/golden-vision.safetensors");
+  auto owned = std::make_unique<MutantBackend>(make_reference_backend());
+  MutantBackend& mutant = *owned;
+  golden::Tower tower(std::move(owned), golden::vision_folder(), 27 * 12);
+  constexpr std::size_t kImage = 3;  // not a square
+  const auto error = [&](int target) {
+    mutant.target = target;
+    mutant.seen = 0;
+    const Mat soft = tower.encode({kImage});
+    return golden::relative_error({soft.data, static_cast<std::size_t>(soft.rows * soft.cols)},
+                                  want.at(golden::kGrids[kImage].name() + ".soft").values);
+  };
+  constexpr double kGoldenTolerance = 1e-4;
+  ASSERT_LT(error(-1), kGoldenTolerance);
+  const int mutants = mutant.seen;
+  ASSERT_GT(mutants, 60);
+  for (int target = 0; target < mutants; ++target)
+    EXPECT_GT(error(target), 5 * kGoldenTolerance)
+        << "dropping " << mutant.dropped << ", call " << target << ", is not seen";
+}
 
 }  // namespace
 }  // namespace g4
