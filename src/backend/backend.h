@@ -80,14 +80,22 @@ class KvStore {
 
 // The rows of one sequence in a step: rows [first_row, first_row + rows) of every Mat are its
 // tokens at positions [n_past, n_past + rows).
+struct PositionRange {
+  std::uint64_t begin = 0, end = 0;
+};
 struct BatchSequence {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
   std::uint64_t n_past = 0;
   std::span<const std::uint32_t> global_blocks;   // position p: [p / block_tokens]
   std::span<const std::uint32_t> sliding_blocks;  // position p: [(p / block_tokens) % ring]
+  // Whole images among the rows, in order: on sliding layers their tokens see all of their image.
+  std::span<const PositionRange> images = {};
 };
 using Batch = std::span<const BatchSequence>;
+
+// One past the last position that the token at `position` sees on a sliding layer.
+std::uint64_t sliding_visible_end(const BatchSequence& sequence, std::uint64_t position);
 
 // The patches of one image among the rows of a Mat: rows [first_row, first_row + size()), row by
 // row of the image. Images of one call never see each other.
@@ -170,8 +178,8 @@ class Backend {
   // Writes k and v [rows, kv_heads * head_dim] of the batch into the cache of `layer`.
   virtual void store_kv(KvStore& kv, std::int64_t layer, Batch batch, Mat k, Mat v) = 0;
   // out[row] = softmax(scale * q k^T over visible positions) v, per head; q head h uses kv head
-  // h / (heads / kv_heads). Visible to position p: (p - window, p] on sliding layers, [0, p] on
-  // others.
+  // h / (heads / kv_heads). Visible to position p: [0, p], on sliding layers (p - window, p] and
+  // the rest of p's image.
   virtual void attention(Mat out, Mat q, const KvStore& kv, std::int64_t layer, Batch batch,
                          float scale) = 0;
 

@@ -99,6 +99,11 @@ std::uint64_t first_visible(const AttentionCall& call, std::uint64_t position) {
   return call.shape().sliding && position + 1 > window ? position + 1 - window : 0;
 }
 
+// One past the last position that the token at `position` sees.
+std::uint64_t visible_end(const AttentionCall& call, const Item& item, std::uint64_t position) {
+  return call.shape().sliding ? sliding_visible_end(*item.sequence, position) : position + 1;
+}
+
 // One run of positions [begin, end) of a block, given by the position of the run's first one.
 void attend_run(const AttentionCall& call, const Item& item, std::uint64_t begin,
                 std::int64_t count, AttentionQuery* queries) {
@@ -118,7 +123,7 @@ void attend_run(const AttentionCall& call, const Item& item, std::uint64_t begin
     for (std::int64_t h = 0; h < call.group; ++h) {
       AttentionQuery& query = queries[i * call.group + h];
       query.begin = in_run(first_visible(call, position));
-      query.end = in_run(position + 1);
+      query.end = in_run(visible_end(call, item, position));
     }
   }
   call.kernels.attention({.k = kv.keys(call.layer, block, item.kv_head) + slot * dim,
@@ -146,7 +151,8 @@ void attend(const AttentionCall& call, const Item& item, float* sums) {
   // Runs end at multiples of kAttentionPositions within a block, wherever a step begins.
   const std::uint64_t first_position =
       item.sequence->n_past + static_cast<std::uint64_t>(item.first_row);
-  const std::uint64_t end = first_position + static_cast<std::uint64_t>(item.rows);
+  const std::uint64_t end =  // no row before the last sees further
+      visible_end(call, item, first_position + static_cast<std::uint64_t>(item.rows) - 1);
   const std::uint64_t block_tokens = call.kv.layout.block_tokens;
   const std::uint64_t lowest = first_visible(call, first_position);
   std::uint64_t begin =

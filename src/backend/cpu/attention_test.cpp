@@ -55,7 +55,8 @@ struct Layout {
 };
 
 // The outputs of all tokens, run in chunks.
-Rows run(Backend& backend, const Case& c, Tokens& tokens, std::int64_t chunk, int blocks_of = 0) {
+Rows run(Backend& backend, const Case& c, Tokens& tokens, std::int64_t chunk, int blocks_of = 0,
+         std::span<const PositionRange> images = {}) {
   const Layout layout(c, chunk);
   const auto kv = backend.make_kv(layout.kv).value();
   const auto shift = static_cast<std::uint32_t>(blocks_of);
@@ -64,7 +65,8 @@ Rows run(Backend& backend, const Case& c, Tokens& tokens, std::int64_t chunk, in
   Rows out(c.tokens, tokens.q.cols);
   for (std::int64_t i = 0; i < c.tokens; i += chunk) {
     const std::int64_t n = std::min(chunk, c.tokens - i);
-    const BatchSequence batch[] = {{0, n, static_cast<std::uint64_t>(i), global, sliding}};
+    const BatchSequence batch[] = {
+        {0, n, static_cast<std::uint64_t>(i), global, sliding, i == 0 ? images : images.first(0)}};
     backend.store_kv(*kv, 1, batch, tokens.k.part(i, n), tokens.v.part(i, n));
     backend.attention(out.part(i, n), tokens.q.part(i, n), *kv, 1, batch, 0.3f);
   }
@@ -103,6 +105,27 @@ TEST(CpuAttention, ChunksChangeNoBit) {
       for (std::int64_t chunk : {1, 7, 32})
         EXPECT_EQ(run(*backend, c, tokens, chunk).values, whole.values)
             << isa << " dim " << c.dim << " in chunks of " << chunk;
+    }
+}
+
+// Two images side by side, some of them longer than the window.
+TEST(CpuAttention, ImagesAreSeenWhole) {
+  const auto reference = make_reference_backend();
+  Random random(5);
+  const PositionRange images[] = {{3, 23}, {23, 28}};
+  for (const std::string& isa : machine_isas())
+    for (const Case& c : kCases) {
+      const auto backend = cpu_backend(isa);
+      Tokens tokens(c, random);
+      const Rows causal = run(*reference, c, tokens, c.tokens);
+      const Rows want = run(*reference, c, tokens, c.tokens, 0, images);
+      const Rows got = run(*backend, c, tokens, c.tokens, 0, images);
+      EXPECT_EQ(want.values != causal.values, c.sliding);
+      for (std::size_t i = 0; i < want.values.size(); ++i)
+        ASSERT_NEAR(got.values[i], want.values[i], 5e-5)
+            << isa << " dim " << c.dim << " token " << i / std::size_t(want.cols);
+      // Chunks that cut none of the images change no bit.
+      EXPECT_EQ(run(*backend, c, tokens, 28, 0, images).values, got.values) << isa << c.dim;
     }
 }
 

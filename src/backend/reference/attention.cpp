@@ -59,12 +59,13 @@ void attend(const ReferenceKv& kv, std::int64_t layer, const BatchSequence& sequ
   const auto window = static_cast<std::uint64_t>(kv.layout.window);
   const bool sliding = kv.layout.layers[static_cast<std::size_t>(layer)].sliding;
   const std::uint64_t first = sliding && position + 1 > window ? position + 1 - window : 0;
+  const std::uint64_t end = sliding ? sliding_visible_end(sequence, position) : position + 1;
   const float* keys = kv.k[static_cast<std::size_t>(layer)].data() + head.kv;
   const float* values = kv.v[static_cast<std::size_t>(layer)].data() + head.kv;
 
   std::vector<double> scores;
   double best = -HUGE_VAL;
-  for (std::uint64_t p = first; p <= position; ++p) {
+  for (std::uint64_t p = first; p < end; ++p) {
     const float* key = keys + kv.offset(layer, sequence, p);
     double sum = 0;
     for (std::int64_t j = 0; j < head.dim; ++j) sum += static_cast<double>(head.q[j]) * key[j];
@@ -74,7 +75,7 @@ void attend(const ReferenceKv& kv, std::int64_t layer, const BatchSequence& sequ
   double total = 0;
   for (double& score : scores) total += score = std::exp(score - best);
   std::vector<double> sum(static_cast<std::size_t>(head.dim));
-  for (std::uint64_t p = first; p <= position; ++p) {
+  for (std::uint64_t p = first; p < end; ++p) {
     const float* value = values + kv.offset(layer, sequence, p);
     const double share = scores[p - first] / total;
     for (std::int64_t j = 0; j < head.dim; ++j)
