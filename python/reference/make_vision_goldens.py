@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 import toy_models
 from make_model_goldens import compact_json, write_hugging_face, Model
+from oracle import Oracle
 from toy_mmproj import write_mmproj
 from toy_tokenizer import ToyTokenizer
 
@@ -67,6 +68,61 @@ class Tower:
         return {**self.seen, "standardised": standardised.contiguous(), "soft": soft.contiguous()}
 
 
+class ImagePrompt:
+    """A prompt of words and two images through the whole model: each image between its delimiters,
+    one of them longer than the window of 16."""
+
+    WORDS = (9, 5, 12)    # before, between and after the images
+    GRIDS = (3, 2)        # of GRIDS above: 36 and 8 soft tokens
+    GREEDY_TOKENS = 24
+
+    def __init__(self, model: torch.nn.Module, tokenizer: ToyTokenizer):
+        self.model, self.tokenizer = model, tokenizer
+        self.oracle = Oracle(model)
+        generator = torch.Generator().manual_seed(77)
+        choices = tokenizer.plain_ids()
+        words = lambda n: [choices[int(i)] for i in torch.randint(len(choices), (n,), generator=generator)]
+        begin, end, image = (tokenizer.ids[name] for name in ("<|image>", "<image|>", "<|image|>"))
+        self.image = image
+        soft = [GRIDS[i][0] * GRIDS[i][1] // 9 for i in self.GRIDS]
+        self.ids = [tokenizer.bos] + words(self.WORDS[0])
+        for count, after in zip(soft, self.WORDS[1:]):
+            self.ids += [begin] + [image] * count + [end] + words(after)
+        side = 3 * model.config.vision_config.patch_size ** 2
+        most = max(GRIDS[i][0] * GRIDS[i][1] for i in self.GRIDS)
+        self.pixels = torch.zeros(len(self.GRIDS), most, side)
+        self.places = torch.full((len(self.GRIDS), most, 2), -1)
+        for row, index in enumerate(self.GRIDS):
+            width, height = GRIDS[index]
+            self.pixels[row, :width * height] = pixels(width * height * side, index).reshape(-1, side)
+            self.places[row, :width * height] = positions(width, height)
+
+    @torch.no_grad()
+    def logits(self, ids: list[int]) -> torch.Tensor:
+        self.oracle.seen.clear()
+        kinds = torch.tensor([[int(i == self.image) for i in ids]])
+        output = self.model(input_ids=torch.tensor([ids]), pixel_values=self.pixels,
+                            image_position_ids=self.places, mm_token_type_ids=kinds, use_cache=False)
+        return output.logits[0].float()
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        logits = self.logits(self.ids)
+        found = {"prompt.ids": torch.tensor(self.ids, dtype=torch.int32), "logits": logits}
+        for name, value in self.oracle.seen.items():
+            if name.startswith("hidden.layer."):
+                found[name] = value
+        ids, gaps = list(self.ids), []
+        for _ in range(self.GREEDY_TOKENS):
+            last = self.logits(ids)[-1]
+            last[self.image] = -1e9  # the engine never draws it
+            best = last.topk(2)
+            gaps.append(float(best.values[0] - best.values[1]))
+            ids.append(int(best.indices[0]))
+        print("smallest lead of a greedy token:", min(gaps))
+        found["greedy.ids"] = torch.tensor(ids[len(self.ids):], dtype=torch.int32)
+        return {name: value.contiguous() for name, value in found.items()}
+
+
 def main() -> None:
     transformers.logging.set_verbosity_error()
     torch.use_deterministic_algorithms(True)
@@ -91,6 +147,8 @@ def main() -> None:
             tensors[f"{width}x{height}.{name}"] = tensor
         about[f"{width}x{height}"] = {name: round(float(tensor.std()), 4) for name, tensor in seen.items()}
     save_file(tensors, os.path.join(folder, "golden-vision.safetensors"))
+    save_file(ImagePrompt(model, ToyTokenizer(spec.family)).tensors(),
+              os.path.join(folder, "golden-images.safetensors"))
     note = {"model": NAME, "seed": SEED, "transformers": transformers.__version__,
             "torch": torch.__version__, "grids": GRIDS, "deviation": about}
     with open(os.path.join(folder, "golden-vision.json"), "w", encoding="utf-8") as out:

@@ -38,12 +38,14 @@ Decoder::Decoder(Backend& backend, ModelConfig config, ModelWeights weights, std
       be_.allocate(rows_max, 2 * static_cast<std::int64_t>(config_.global_inv_freq.size()));
 }
 
-void Decoder::forward(Batch batch, std::span<const std::int32_t> ids, KvStore& kv,
-                      const DecoderTap& tap) {
-  const auto rows = static_cast<std::int64_t>(ids.size());
+void Decoder::forward(const DecoderInput& input, KvStore& kv, const DecoderTap& tap) {
+  const Batch batch = input.batch;
+  const auto rows = static_cast<std::int64_t>(input.ids.size());
   assert(rows > 0 && rows <= residual_.rows);
   const Mat r = residual_.top(rows);
-  be_.embed(r, *weights_.embedding, ids, config_.embedding_scale);
+  be_.embed(r, *weights_.embedding, input.ids, config_.embedding_scale);
+  for (const SoftRows& image : input.images)
+    be_.copy({r.row(image.first_row), image.values.rows, r.cols}, image.values);
   if (tap) tap("embedding", 0, r);
   be_.rope_table(sliding_rope_.top(rows), batch, config_.sliding_inv_freq);
   be_.rope_table(global_rope_.top(rows), batch, config_.global_inv_freq);

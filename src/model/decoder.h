@@ -19,14 +19,25 @@ namespace g4 {
 // "final".
 using DecoderTap = std::function<void(std::string_view what, std::size_t layer, Mat values)>;
 
+// Soft tokens of an image: they go into the residual stream as they are, in place of embeddings.
+struct SoftRows {
+  std::int64_t first_row = 0;
+  Mat values;  // [tokens, hidden]
+};
+
+struct DecoderInput {
+  Batch batch;
+  std::span<const std::int32_t> ids;      // one for each row; rows of images hold any id
+  std::span<const SoftRows> images = {};  // BatchSequence::images says which rows see each other
+};
+
 class Decoder {
  public:
   Decoder(Backend& backend, ModelConfig config, ModelWeights weights, std::int64_t rows_max);
 
-  // Runs the batch's tokens through every layer and writes their K and V. `ids` has one token for
-  // each row of the batch. The residual stream stays inside for logits().
-  void forward(Batch batch, std::span<const std::int32_t> ids, KvStore& kv,
-               const DecoderTap& tap = {});
+  // Runs the batch's tokens through every layer and writes their K and V. The residual stream stays
+  // inside for logits().
+  void forward(const DecoderInput& input, KvStore& kv, const DecoderTap& tap = {});
 
   // out[i] = logits after row rows[i] of the last forward(); rows.size() <= rows_max.
   void logits(Mat out, std::span<const std::int32_t> rows, const DecoderTap& tap = {});

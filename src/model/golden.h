@@ -105,11 +105,26 @@ class Model {
     kv_ = std::move(backend_->make_kv(layout)).value();
   }
 
-  // Runs tokens after what has run before; logits of all of them.
-  Mat run(std::span<const std::int32_t> ids, const DecoderTap& tap = {}) {
+  // Soft tokens of an image in the prompt, whose first one stands at `position`.
+  struct Image {
+    std::uint64_t position;
+    Mat soft;
+  };
+
+  // Runs tokens after what has run before; logits of all of them. No image may be cut.
+  Mat run(std::span<const std::int32_t> ids, const DecoderTap& tap = {},
+          std::span<const Image> images = {}) {
     const auto n = static_cast<std::int64_t>(ids.size());
-    const BatchSequence sequence{0, n, n_past_, global_, sliding_};
-    decoder_->forward({&sequence, 1}, ids, *kv_, tap);
+    std::vector<PositionRange> ranges;
+    std::vector<SoftRows> soft;
+    for (const Image& image : images) {
+      if (image.position < n_past_ || image.position >= n_past_ + ids.size()) continue;
+      ranges.push_back(
+          {image.position, image.position + static_cast<std::uint64_t>(image.soft.rows)});
+      soft.push_back({static_cast<std::int64_t>(image.position - n_past_), image.soft});
+    }
+    const BatchSequence sequence{0, n, n_past_, global_, sliding_, ranges};
+    decoder_->forward({{&sequence, 1}, ids, soft}, *kv_, tap);
     n_past_ += ids.size();
     std::vector<std::int32_t> rows;
     for (std::int32_t i = 0; i < n; ++i) rows.push_back(i);
@@ -117,6 +132,7 @@ class Model {
     return logits_.top(n);
   }
   void restart() { n_past_ = 0; }
+  Backend& backend() { return *backend_; }
   const ModelConfig& config() const { return decoder_->config(); }
 
   std::vector<std::int32_t> greedy(std::span<const std::int32_t> prompt, std::size_t chunk,

@@ -37,7 +37,7 @@ ModelRunner::ModelRunner(std::unique_ptr<Backend> backend, const ModelConfig& co
 Result<std::vector<StepOutput>> ModelRunner::step(std::span<const StepSequence> sequences) {
   gather_rows(sequences);
   assert(!ids_.empty() && ids_.size() <= limits_.step_tokens_max);
-  decoder_.forward(batch_, ids_, *kv_);
+  decoder_.forward({batch_, ids_}, *kv_);
 
   std::vector<StepOutput> outputs(sequences.size());
   const std::span<const LogitRow> rows = rows_;
