@@ -43,6 +43,26 @@ std::optional<Refusal> check_length(const EngineRequest& request, const RunnerLi
                   limits.kv.sliding_blocks, kv_positions_max(limits.kv))};
 }
 
+std::optional<Refusal> check_images(const EngineRequest& request, const RunnerLimits& limits) {
+  if (!request.images.empty() && limits.image_tokens_max == 0)
+    return invalid("this model reads text only: it was loaded without a vision tower");
+  std::uint64_t end = 0;
+  for (std::size_t i = 0; i < request.images.size(); ++i) {
+    const ImageSpan& span = request.images[i];
+    if (span.begin < end || span.end <= span.begin || span.end > request.prompt.size())
+      return invalid(fmt::format("image {} stands at tokens {} to {} of a prompt of {}", i,
+                                 span.begin, span.end, request.prompt.size()));
+    end = span.end;
+    const std::uint64_t tokens = span.end - span.begin;
+    if (!span.image || span.image->soft_tokens != tokens || tokens > limits.image_tokens_max)
+      return invalid(fmt::format(
+          "image {} has {} places in the prompt and {} soft tokens; at most "
+          "{} are taken",
+          i, tokens, span.image ? span.image->soft_tokens : 0, limits.image_tokens_max));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Refusal> check_request(const EngineRequest& request, const RunnerLimits& limits) {
@@ -56,6 +76,7 @@ std::optional<Refusal> check_request(const EngineRequest& request, const RunnerL
     return invalid(fmt::format("prompt_logprobs is {}; at most {} are given",
                                *request.prompt_logprobs, kPromptLogprobsMax));
   if (auto refusal = check_tokens("prompt", request.prompt, limits.vocab_size)) return refusal;
+  if (auto refusal = check_images(request, limits)) return refusal;
   if (auto refusal = check_tokens("stop", request.stop_tokens, limits.vocab_size)) return refusal;
   if (const Status status = validate(request.sampling, limits.vocab_size); !status)
     return invalid(status.error().message);

@@ -34,6 +34,14 @@ EngineOptions fitted(EngineOptions options, const RunnerLimits& limits) {
   return options;
 }
 
+// Those of the images whose tokens are among positions [begin, end); the scheduler cuts none.
+std::span<const ImageSpan> images_among(std::span<const ImageSpan> images, std::uint64_t begin,
+                                        std::uint64_t end) {
+  const auto before = [](const ImageSpan& image, std::uint64_t at) { return image.begin < at; };
+  const auto first = std::lower_bound(images.begin(), images.end(), begin, before);
+  return {first, std::lower_bound(first, images.end(), end, before)};
+}
+
 bool is_stop(const Sequence& sequence, TokenId id) {
   const auto& stop = sequence.request.stop_tokens;
   return std::find(stop.begin(), stop.end(), id) != stop.end();
@@ -182,6 +190,7 @@ void Engine::Impl::build_step(std::span<const Scheduler::Chunk> chunks) {
     step.n_past = sequence->n_past;
     step.global_blocks = sequence->blocks.global;
     step.sliding_blocks = sequence->blocks.sliding;
+    step.images = images_among(request.images, step.n_past, step.n_past + n_tokens);
     if (sequence->sampler && n_tokens == sequence->pending()) {
       step.sampler = &*sequence->sampler;
       if (sequence->output_tokens < request.output_tokens_min) step.banned = request.stop_tokens;

@@ -33,6 +33,7 @@ struct EngineRequest {
   std::uint64_t output_tokens_min = 0;  // stop tokens are banned before
   std::vector<TokenId> stop_tokens;     // end the sequence; not part of its text
   std::optional<std::uint32_t> prompt_logprobs;
+  std::vector<ImageSpan> images;  // in the prompt, in order
 };
 
 // Token events arrive in order; exactly one FinishEvent ends a request.

@@ -64,7 +64,8 @@ FakeRunner::FakeRunner(FakeRunnerOptions options) : options_(std::move(options))
   const RunnerLimits& limits = options_.limits;
   const KvLimits& kv = limits.kv;
   assert(kv.block_tokens > 0);
-  assert(limits.chunk_tokens_max < std::uint64_t{kv.sliding_ring_blocks} * kv.block_tokens);
+  assert(limits.chunk_tokens_max + limits.image_tokens_max <
+         std::uint64_t{kv.sliding_ring_blocks} * kv.block_tokens);
   global_.assign(std::size_t{kv.global_blocks} * kv.block_tokens, kNothing);
   sliding_.assign(std::size_t{kv.sliding_blocks} * kv.block_tokens, kNothing);
   logits_.resize(limits.vocab_size);
@@ -89,13 +90,20 @@ Result<std::vector<StepOutput>> FakeRunner::step(std::span<const StepSequence> s
 Status FakeRunner::check(std::span<const StepSequence> sequences) const {
   const RunnerLimits& limits = options_.limits;
   std::uint64_t total = 0;
+  std::uint32_t stretched = 0;
   for (const StepSequence& s : sequences) {
     total += s.tokens.size();
     const std::uint64_t end = s.n_past + s.tokens.size();
     const BlockCount need = blocks_for(limits.kv, end);
-    if (s.tokens.empty() || s.tokens.size() > limits.chunk_tokens_max)
+    const std::uint32_t stretch = s.images.empty() ? 0 : limits.image_tokens_max;
+    stretched = std::max(stretched, stretch);
+    if (s.tokens.empty() || s.tokens.size() > limits.chunk_tokens_max + stretch)
       return Error{fmt::format("a chunk of {} tokens; at most {}", s.tokens.size(),
                                limits.chunk_tokens_max)};
+    for (const ImageSpan& image : s.images)
+      if (image.begin < s.n_past || image.end > end)
+        return Error{fmt::format("an image at {} to {} is cut by a chunk at {} to {}", image.begin,
+                                 image.end, s.n_past, end)};
     if (end > limits.context_tokens_max)
       return Error{fmt::format("position {} is outside the context", end)};
     if (s.global_blocks.size() < need.global || s.sliding_blocks.size() < need.sliding)
@@ -107,7 +115,7 @@ Status FakeRunner::check(std::span<const StepSequence> sequences) const {
       if (block >= limits.kv.sliding_blocks) return Error{"a sliding block outside the pool"};
     if (s.next_tokens.size() > s.tokens.size()) return Error{"more next tokens than tokens"};
   }
-  if (sequences.size() > limits.step_sequences_max || total > limits.step_tokens_max)
+  if (sequences.size() > limits.step_sequences_max || total > limits.step_tokens_max + stretched)
     return Error{fmt::format("a step of {} sequences and {} tokens; at most {} and {}",
                              sequences.size(), total, limits.step_sequences_max,
                              limits.step_tokens_max)};
@@ -132,8 +140,8 @@ Status FakeRunner::read_history(const StepSequence& s) {
   for (std::uint64_t p = 0; p < end; ++p)
     history_[p] = global_[slot(s.global_blocks, p / kv.block_tokens, p, kv.block_tokens)];
   // The ring holds one chunk more than the window: the chunk's first token still sees all of it.
-  const std::uint64_t window =
-      std::uint64_t{kv.sliding_ring_blocks} * kv.block_tokens - options_.limits.chunk_tokens_max;
+  const std::uint64_t window = std::uint64_t{kv.sliding_ring_blocks} * kv.block_tokens -
+                               options_.limits.chunk_tokens_max - options_.limits.image_tokens_max;
   for (std::uint64_t p = s.n_past - std::min(s.n_past, window - 1); p < end; ++p) {
     const std::uint64_t block = (p / kv.block_tokens) % kv.sliding_ring_blocks;
     if (sliding_[slot(s.sliding_blocks, block, p, kv.block_tokens)] != history_[p])

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,11 +34,28 @@ struct KvLimits {
   std::uint64_t sliding_block_bytes = 0;
 };
 
+// An image as a vision tower reads it. Made once, then only read; shared by whoever needs it.
+struct ImageInput {
+  std::vector<float> patches;  // [rows * columns, patch values], row by row, values 0 to 1
+  std::int32_t columns = 0, rows = 0;
+  std::uint32_t soft_tokens = 0;
+  std::string key;  // of pixels and size: images with the same key have the same soft tokens
+};
+
+// Where an image stands in a sequence: its soft tokens take the places of tokens [begin, end).
+struct ImageSpan {
+  std::uint64_t begin = 0, end = 0;
+  std::shared_ptr<const ImageInput> image;
+};
+
 struct RunnerLimits {
   std::uint64_t context_tokens_max = 0;  // prompt + output of one sequence
   std::uint32_t step_tokens_max = 0;     // tokens of one step, all sequences together
   std::uint32_t step_sequences_max = 0;
   std::uint32_t chunk_tokens_max = 0;  // tokens of one sequence in one step
+  // Soft tokens of one image; 0: the model sees no images. An image is never cut, so one in a step
+  // may lengthen its chunk and the step by up to this many tokens.
+  std::uint32_t image_tokens_max = 0;
   std::size_t vocab_size = 0;
   KvLimits kv;
 };
@@ -50,8 +68,9 @@ struct StepSequence {
   std::uint64_t n_past = 0;
   std::span<const BlockId> global_blocks;
   std::span<const BlockId> sliding_blocks;
-  Sampler* sampler = nullptr;       // not null: draw a token after the last position
-  std::span<const TokenId> banned;  // for that draw only
+  std::span<const ImageSpan> images;  // whole ones among the tokens, in order
+  Sampler* sampler = nullptr;         // not null: draw a token after the last position
+  std::span<const TokenId> banned;    // for that draw only
   std::optional<std::uint32_t>
       prompt_logprobs;                   // log-probability of token i+1 after token i, for every
                                          // i of this chunk whose next token is known...

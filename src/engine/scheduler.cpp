@@ -6,6 +6,18 @@
 
 namespace g4 {
 
+namespace {
+
+// `tokens` pending ones of the sequence, and what is missing of an image that they would cut.
+std::uint64_t with_whole_images(const Sequence& sequence, std::uint64_t tokens) {
+  const std::uint64_t end = sequence.n_past + tokens;
+  for (const ImageSpan& image : sequence.request.images)
+    if (image.begin < end && end < image.end) return image.end - sequence.n_past;
+  return tokens;
+}
+
+}  // namespace
+
 Scheduler::Scheduler(const RunnerLimits& limits, std::uint32_t running_max)
     : limits_(limits),
       running_max_(std::min({running_max, limits.step_sequences_max, limits.step_tokens_max})),
@@ -101,9 +113,11 @@ void Scheduler::plan_prompts() {
   const auto give = [&](Chunk& chunk, std::uint64_t up_to) {
     const std::uint64_t total =
         std::min<std::uint64_t>(chunk.sequence->pending(), limits_.chunk_tokens_max);
-    const std::uint64_t more = std::min({total - chunk.tokens, up_to, budget});
-    chunk.tokens += more;
-    budget -= more;
+    if (chunk.tokens >= total || budget == 0) return;
+    const std::uint64_t before = chunk.tokens;
+    chunk.tokens += std::min({total - before, up_to, budget});
+    chunk.tokens = with_whole_images(*chunk.sequence, chunk.tokens);
+    budget -= std::min(budget, chunk.tokens - before);
   };
   give(prompts_.front(), std::max<std::uint64_t>(budget / 4, 1));
   std::sort(prompts_.begin(), prompts_.end(), [](const Chunk& a, const Chunk& b) {

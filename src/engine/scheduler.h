@@ -14,7 +14,8 @@
 //  3. What remains of the step's tokens goes to prompts: a quarter to the oldest, the rest to the
 //     shortest remaining first. Short prompts overtake long ones (best mean time to first token);
 //     the oldest's quarter bounds every wait, since each prompt becomes the oldest in its turn.
-//     Equal prompts run one after the other, not all late together.
+//     Equal prompts run one after the other, not all late together. A chunk that would end inside
+//     an image goes on to the image's end, even past what remains; then nothing does remain.
 //
 // Threads: the engine thread only.
 #pragma once

@@ -56,6 +56,59 @@ TEST(Scheduler, OnePromptIsCutIntoChunksThenDecodes) {
   EXPECT_TRUE(scheduler.plan().empty());
 }
 
+TEST(Scheduler, NoChunkEndsInsideAnImage) {
+  RunnerLimits limits = small_limits();
+  limits.image_tokens_max = 20;
+  limits.kv.sliding_ring_blocks = 12;
+  limits.kv.sliding_blocks = 48;
+  Scheduler scheduler(limits, 4);
+  auto one = sequence(1, 60);
+  one->request.images = {{10, 30, {}}, {30, 35, {}}, {40, 48, {}}};
+  scheduler.add(std::move(one));
+  scheduler.add(sequence(2, 40));
+  // 16 tokens a step, the oldest's quarter first: 4, then 12 more for the shorter prompt...
+  EXPECT_EQ(step(scheduler), (Shares{{1, 4}, {2, 12}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 4}, {2, 12}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 22}}));  // ...until the quarter meets an image
+  EXPECT_EQ(step(scheduler), (Shares{{1, 5}, {2, 11}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 4 + 9}, {2, 5}}));  // 35..39, then 40..48 in whole
+}
+
+// Whatever runs together, whatever the images: no image is cut and the bound of a step holds.
+TEST(Scheduler, ImagesStayWholeInAnyCompany) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 300; ++round) {
+    RunnerLimits limits = small_limits();
+    limits.image_tokens_max = 20;
+    limits.kv.sliding_ring_blocks = 12;
+    limits.kv.sliding_blocks = 48;
+    Scheduler scheduler(limits, 4);
+    std::map<RequestId, std::vector<ImageSpan>> images;
+    for (RequestId id = 1; id <= 4; ++id) {
+      auto s = sequence(id, 100);
+      for (std::uint64_t at = random() % 9; at + 20 < 100; at += random() % 9) {
+        const std::uint64_t end = at + 1 + random() % 20;
+        s->request.images.push_back({at, end, {}});
+        at = end;
+      }
+      images[id] = s->request.images;
+      scheduler.add(std::move(s));
+    }
+    std::map<RequestId, std::uint64_t> past;
+    for (int i = 0; i < 40; ++i) {
+      std::uint64_t total = 0;
+      for (const auto& [id, tokens] : step(scheduler)) {
+        total += tokens;
+        past[id] += tokens;
+        for (const ImageSpan& image : images[id])
+          ASSERT_FALSE(image.begin < past[id] && past[id] < image.end) << round;
+      }
+      ASSERT_LT(total, limits.step_tokens_max + limits.image_tokens_max);
+    }
+    for (const auto& [id, tokens] : past) EXPECT_GE(tokens, 100U) << id;
+  }
+}
+
 TEST(Scheduler, DecodesGoFirstAndShortPromptsOvertake) {
   Scheduler scheduler(small_limits(), 4);
   scheduler.add(sequence(1, 3));
