@@ -50,6 +50,8 @@ void add_model_options(CLI::App& command, ModelArguments& arguments) {
   command.add_option("--chat-template", arguments.chat_template, "How turns are written")
       ->check(CLI::IsMember({"auto", "none", "gemma3", "gemma4"}))
       ->capture_default_str();
+  command.add_option("--mmproj", arguments.mmproj,
+                     "GGUF file of the vision tower, for a GGUF model that should see images");
   command.add_flag("--quiet", arguments.quiet, "No progress and no statistics on stderr");
 }
 
@@ -60,6 +62,7 @@ LoadOptions to_load_options(const ModelArguments& arguments) {
   options.memory.context_tokens = arguments.context;
   options.memory.parallel = arguments.parallel;
   options.memory.kv_bytes = arguments.kv_memory;
+  options.mmproj = arguments.mmproj;
   return options;
 }
 

@@ -25,6 +25,7 @@ struct ModelArguments {
   std::uint32_t queue = 256;  // requests that may wait
   std::uint64_t kv_memory = 0;
   std::string chat_template = "auto";
+  std::string mmproj;  // file of the vision tower; empty: the model's own, if it has one
   bool quiet = false;  // no progress, no statistics
 };
 
@@ -45,9 +46,9 @@ void add_answer_options(CLI::App& command, SamplingArguments& arguments);
 // What the flags say, over what the checkpoint says.
 SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults);
 
-// "auto" asks the vocabulary and whether the checkpoint carries a template.
 // As --chat-template spells it; "gemma4-small" is what auto makes of E2B and E4B.
 std::string_view template_name(chat::TemplateKind kind);
+// "auto" asks the vocabulary and whether the checkpoint carries a template.
 chat::TemplateKind choose_template(const std::string& name, const Tokenizer& tokenizer);
 
 // Prints "gemma4: SENTENCE" on stderr and returns exit code 1.

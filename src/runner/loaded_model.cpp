@@ -29,14 +29,41 @@ Status check_fits(const MemoryPlan& plan) {
 
 }  // namespace
 
+namespace {
+
+// Both towers must have been made for each other.
+Status check_vision(const ModelSummary& model) {
+  if (!model.vision || model.vision->text_hidden == model.config.hidden) return {};
+  const Checkpoint& source = model.mmproj ? *model.mmproj : model.checkpoint;
+  return Error{fmt::format("{}: its images have {} values a token, but {} has a hidden size of {}",
+                           source.path(), model.vision->text_hidden, model.checkpoint.path(),
+                           model.config.hidden)};
+}
+
+}  // namespace
+
 Result<ModelSummary> inspect_model(const std::string& path, const LoadOptions& options) {
-  Checkpoint checkpoint = G4_TRY(Checkpoint::open(path));
-  ModelConfig config = G4_TRY(read_config(checkpoint));
+  ModelSummary model{G4_TRY(Checkpoint::open(path)), {}, {}, {}, {}};
+  model.config = G4_TRY(read_config(model.checkpoint));
+  if (!options.mmproj.empty()) {
+    model.mmproj = G4_TRY(Checkpoint::open(options.mmproj));
+    model.vision = G4_TRY(read_vision_config(*model.mmproj));
+    if (!model.vision) return Error{options.mmproj + ": holds no vision tower"};
+  } else {
+    model.vision = G4_TRY(read_vision_config(model.checkpoint));
+  }
+  G4_TRY(check_vision(model));
+  VisionMemory vision;
+  if (model.vision) {
+    vision.weight_bytes = G4_TRY(vision_weight_bytes(model.vision_source(), *model.vision));
+    vision.activation_bytes = ImageEncoder::activation_bytes(*model.vision);
+    vision.image_tokens_max = ImageEncoder::kImageTokensMax;
+  }
   MemoryRequest request = options.memory;
   request.kv_value_bytes = options.backend == "reference" ? 4 : 2;
-  const std::uint64_t bytes = G4_TRY(weight_bytes(checkpoint, config));
-  MemoryPlan plan = G4_TRY(plan_memory(config, bytes, request));
-  return ModelSummary{std::move(checkpoint), std::move(config), plan};
+  const std::uint64_t bytes = G4_TRY(weight_bytes(model.checkpoint, model.config));
+  model.memory = G4_TRY(plan_memory(model.config, bytes, request, vision));
+  return model;
 }
 
 Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options) {
@@ -46,6 +73,7 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   LoadedModel model;
   model.path = path;
   model.config = summary.config;
+  model.vision = summary.vision;
   model.memory = summary.memory;
   model.defaults = G4_TRY(read_generation_defaults(summary.checkpoint));
   model.tokenizer = std::make_unique<Tokenizer>(G4_TRY(load_tokenizer(summary.checkpoint)));
@@ -54,8 +82,12 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
                              path, model.tokenizer->size(), model.config.vocab)};
   ModelWeights weights =
       G4_TRY(load_weights(*backend, summary.checkpoint, model.config, options.progress));
+  std::optional<VisionWeights> vision;
+  if (model.vision)
+    vision = G4_TRY(load_vision_weights(*backend, summary.vision_source(), *model.vision, {}));
   auto runner = G4_TRY(
       ModelRunner::create(std::move(backend), model.config, std::move(weights), model.memory));
+  if (vision) runner->add_vision(*model.vision, *std::move(vision));
   model.backend_name = runner->backend_name();
   model.runner = std::move(runner);
   return model;

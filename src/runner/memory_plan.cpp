@@ -20,7 +20,7 @@ std::uint64_t position_bytes(const ModelConfig& config, bool sliding, std::uint3
   return values * value_bytes;
 }
 
-std::uint64_t activation_bytes(const ModelConfig& config) {
+std::uint64_t activation_bytes(const ModelConfig& config, std::uint64_t rows) {
   std::int64_t head_dim = 0, kv_width = 0;
   for (const LayerConfig& layer : config.layers) {
     head_dim = std::max(head_dim, layer.head_dim);
@@ -30,16 +30,17 @@ std::uint64_t activation_bytes(const ModelConfig& config) {
   const std::int64_t row = 4 * config.hidden + 2 * config.heads * head_dim + 2 * kv_width +
                            2 * head_dim + 3 * config.ffn + 3 * config.top_k * config.expert_ffn +
                            config.top_k * config.hidden;
-  return 4 * (u64(row) * MemoryPlan::kStepTokens + u64(config.vocab) * MemoryPlan::kLogitRows);
+  return 4 * (u64(row) * rows + u64(config.vocab) * MemoryPlan::kLogitRows);
 }
 
 }  // namespace
 
 Result<MemoryPlan> plan_memory(const ModelConfig& config, std::uint64_t weight_bytes,
-                               const MemoryRequest& request) {
+                               const MemoryRequest& request, const VisionMemory& vision) {
   MemoryPlan plan;
-  plan.weight_bytes = weight_bytes;
-  plan.activation_bytes = activation_bytes(config);
+  plan.image_tokens_max = vision.image_tokens_max;
+  plan.weight_bytes = weight_bytes + vision.weight_bytes;
+  plan.activation_bytes = activation_bytes(config, plan.step_rows_max()) + vision.activation_bytes;
   plan.context_tokens = request.context_tokens;
   if (plan.context_tokens == 0)
     plan.context_tokens = std::min(config.context_tokens_max, MemoryPlan::kContextDefault);
@@ -54,7 +55,7 @@ Result<MemoryPlan> plan_memory(const ModelConfig& config, std::uint64_t weight_b
 
   // The ring must hold the window of the first token of a chunk and the chunk itself.
   const std::uint64_t window_span =
-      std::min(plan.context_tokens, u64(config.window) - 1 + MemoryPlan::kStepTokens);
+      std::min(plan.context_tokens, u64(config.window) - 1 + plan.step_rows_max());
   const std::uint64_t ring = std::min(blocks_for(plan.context_tokens), blocks_for(window_span) + 1);
   const std::uint64_t global = blocks_for(plan.context_tokens);
   KvLimits& kv = plan.kv;

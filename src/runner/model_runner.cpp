@@ -24,20 +24,26 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::unique_ptr<Backend
 ModelRunner::ModelRunner(std::unique_ptr<Backend> backend, const ModelConfig& config,
                          ModelWeights weights, const MemoryPlan& plan)
     : backend_(std::move(backend)),
-      decoder_(*backend_, config, std::move(weights), MemoryPlan::kStepTokens) {
+      decoder_(*backend_, config, std::move(weights), plan.step_rows_max()) {
   limits_.context_tokens_max = plan.context_tokens;
   limits_.step_tokens_max = MemoryPlan::kStepTokens;
   limits_.chunk_tokens_max = MemoryPlan::kStepTokens;
+  limits_.image_tokens_max = plan.image_tokens_max;
   limits_.step_sequences_max = plan.parallel;
   limits_.vocab_size = static_cast<std::size_t>(config.vocab);
   limits_.kv = plan.kv;
   logits_ = backend_->allocate(MemoryPlan::kLogitRows, config.vocab);
 }
 
+void ModelRunner::add_vision(const VisionConfig& config, VisionWeights weights) {
+  images_ = std::make_unique<ImageEncoder>(*backend_, config, std::move(weights));
+}
+
 Result<std::vector<StepOutput>> ModelRunner::step(std::span<const StepSequence> sequences) {
   gather_rows(sequences);
-  assert(!ids_.empty() && ids_.size() <= limits_.step_tokens_max);
-  decoder_.forward({batch_, ids_}, *kv_);
+  gather_images(sequences);
+  assert(!ids_.empty() && ids_.size() <= limits_.step_tokens_max + limits_.image_tokens_max);
+  decoder_.forward({batch_, ids_, soft_rows_}, *kv_);
 
   std::vector<StepOutput> outputs(sequences.size());
   const std::span<const LogitRow> rows = rows_;
@@ -62,6 +68,32 @@ void ModelRunner::gather_rows(std::span<const StepSequence> sequences) {
       for (std::size_t j = 0; j < sequence.next_tokens.size(); ++j)
         rows_.push_back({first + static_cast<std::int32_t>(j), i, j});
     if (sequence.sampler) rows_.push_back({first + n - 1, i, std::nullopt});
+  }
+}
+
+// After gather_rows(): which rows are images, and what stands there.
+void ModelRunner::gather_images(std::span<const StepSequence> sequences) {
+  soft_rows_.clear();
+  soft_tokens_.clear();
+  image_ranges_.assign(sequences.size(), {});
+  std::vector<const ImageInput*> wanted;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    for (const ImageSpan& span : sequences[i].images) {
+      const std::uint64_t row = span.begin - sequences[i].n_past;
+      image_ranges_[i].push_back({span.begin, span.end});
+      soft_rows_.push_back({batch_[i].first_row + static_cast<std::int64_t>(row), {}});
+      wanted.push_back(span.image.get());
+    }
+    batch_[i].images = image_ranges_[i];
+  }
+  if (wanted.empty()) return;
+  assert(images_);  // the engine's door has refused them otherwise
+  soft_tokens_ = images_->encode(wanted);
+  for (std::size_t i = 0; i < soft_rows_.size(); ++i) {
+    const SoftTokens& soft = *soft_tokens_[i];
+    // Only read; a Mat does not say so.
+    soft_rows_[i].values = {const_cast<float*>(soft.values.data()), soft.tokens,
+                            decoder_.config().hidden};
   }
 }
 

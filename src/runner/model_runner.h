@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "engine/runner.h"
 #include "model/decoder.h"
+#include "runner/image_encoder.h"
 #include "runner/memory_plan.h"
 
 namespace g4 {
@@ -19,6 +20,8 @@ class ModelRunner final : public Runner {
   static Result<std::unique_ptr<ModelRunner>> create(std::unique_ptr<Backend> backend,
                                                      const ModelConfig& config,
                                                      ModelWeights weights, const MemoryPlan& plan);
+  // Before the first step: the model sees images from then on.
+  void add_vision(const VisionConfig& config, VisionWeights weights);
 
   const RunnerLimits& limits() const override { return limits_; }
   Result<std::vector<StepOutput>> step(std::span<const StepSequence> sequences) override;
@@ -35,6 +38,7 @@ class ModelRunner final : public Runner {
     std::optional<std::size_t> next;  // index into next_tokens; nullopt: draw
   };
   void gather_rows(std::span<const StepSequence> sequences);
+  void gather_images(std::span<const StepSequence> sequences);
   void use_logits(std::span<const StepSequence> sequences, std::span<const LogitRow> rows,
                   std::vector<StepOutput>& outputs);
 
@@ -42,11 +46,15 @@ class ModelRunner final : public Runner {
   std::unique_ptr<Backend> backend_;  // outlives what follows
   std::unique_ptr<KvStore> kv_;
   Decoder decoder_;
-  Mat logits_;  // kLogitRows rows
+  std::unique_ptr<ImageEncoder> images_;  // null: text only
+  Mat logits_;                            // kLogitRows rows
   // Of the step in progress; kept to reuse their memory.
   std::vector<std::int32_t> ids_;
   std::vector<BatchSequence> batch_;
   std::vector<LogitRow> rows_;
+  std::vector<std::vector<PositionRange>> image_ranges_;        // of each sequence
+  std::vector<std::shared_ptr<const SoftTokens>> soft_tokens_;  // alive while soft_rows_ is used
+  std::vector<SoftRows> soft_rows_;
 };
 
 }  // namespace g4
