@@ -1,0 +1,134 @@
+// Files that are cut short, lie about themselves or are made to hurt: each costs an Error at most.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "decode/test_files.h"
+#include "media/test_picture.h"
+
+namespace g4 {
+namespace {
+
+using test::image_of;
+using test::read_file;
+using testing::AssertionFailure;
+using testing::AssertionResult;
+using testing::AssertionSuccess;
+
+AssertionResult says(const Result<RgbImage>& image, const std::string& part) {
+  if (image) return AssertionFailure() << "decoded to " << image->width << " x " << image->height;
+  if (image.error().message.find(part) == std::string::npos)
+    return AssertionFailure() << "says: " << image.error().message;
+  return AssertionSuccess();
+}
+
+void put_u32(std::string& bytes, std::size_t at, std::uint32_t value) {  // big-endian
+  for (int i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>(value >> (24 - 8 * i));
+}
+
+std::string png_claiming(std::uint32_t width, std::uint32_t height) {
+  std::string png = read_file("png_rgb.png");
+  put_u32(png, 16, width);
+  put_u32(png, 20, height);
+  put_u32(png, 29, test::crc32(png.data() + 12, 17));
+  return png;
+}
+
+TEST(BrokenFiles, OfUnknownKindsNeverReachADecoder) {
+  for (const std::string& file :
+       {std::string("PK\3\4 a zip file, and more of it"), std::string("<svg width='9'></svg>"),
+        std::string("%!PS-Adobe-3.0"),
+        std::string("\x7f"
+                    "ELF"),
+        std::string("\xFF\x0A jxl"), std::string("#EXTM3U\nfile:///etc/passwd"),
+        std::string(4096, '\0')})
+    EXPECT_TRUE(says(image_of(file), "no file of a known kind"));
+  EXPECT_TRUE(says(image_of(""), "is empty"));
+}
+
+TEST(BrokenFiles, ThatClaimHugeSizesAreRefusedBeforeTheirPixels) {
+  EXPECT_TRUE(says(image_of(png_claiming(60'000, 60'000)), "too large"));
+  EXPECT_FALSE(image_of(png_claiming(0x7FFFFFFF, 0x7FFFFFFF)));
+  EXPECT_FALSE(image_of(png_claiming(0, 5)));
+  std::string jpeg = read_file("jpeg_444.jpg");
+  const std::size_t frame = jpeg.find("\xFF\xC0");
+  jpeg.replace(frame + 5, 4, "\xEA\x60\xEA\x60");
+  EXPECT_TRUE(says(image_of(jpeg), "too large"));
+  DecodeLimits few;
+  few.pixels_max = 100;
+  EXPECT_TRUE(says(decode_image(test::bytes_of(read_file("png_rgb.png")), {}, few), "allowed"));
+}
+
+TEST(BrokenFiles, MayHaveAnythingBehindTheirEnd) {
+  const auto image = image_of(read_file("jpeg_444.jpg") + "PK\3\4 a zip file");
+  ASSERT_TRUE(image);
+  EXPECT_EQ(image->width, 53);
+}
+
+TEST(BrokenFiles, ThatEndEarlyAreErrors) {
+  for (const boost::json::value& entry : test::decode_cases("images.json")) {
+    const std::string name = entry.at("file").as_string().c_str();
+    if (name.find("moving") != std::string::npos) continue;  // the first frame is whole
+    const std::string file = read_file(name);
+    const ImageOptions page{entry.at("page").to_number<std::int32_t>()};
+    EXPECT_FALSE(image_of(file.substr(0, file.size() * 2 / 3), page)) << name;
+  }
+}
+
+TEST(BrokenFiles, OfTooManyBytesAreRefused) {
+  DecodeLimits limits;
+  limits.file_bytes_max = 100;
+  const std::string file = read_file("png_rgb.png");
+  EXPECT_TRUE(says(decode_image(test::bytes_of(file), {}, limits), "at most 100"));
+}
+
+TEST(BrokenFiles, WithFlippedBytesEndInTime) {
+  std::uint32_t state = 7;
+  const auto random = [&] { return state = state * 1664525u + 1013904223u, state >> 8; };
+  for (const char* name : {"jpeg_progressive.jpg", "png_palette.png", "webp_lossy.webp", "gif.gif",
+                           "tiff_lzw.tif", "avif_420.avif", "heic_420.heic"}) {
+    for (int i = 0; i < 5; ++i) {
+      std::string file = read_file(name);
+      for (int flips = 0; flips < 20; ++flips)
+        file[16 + random() % (file.size() - 16)] = static_cast<char>(random());
+      const auto start = std::chrono::steady_clock::now();
+      const auto image = image_of(file);
+      EXPECT_TRUE(image || !image.error().message.empty());
+      EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << name;
+    }
+  }
+}
+
+// Two pages of 144 x 72 points; the left half of each is painted, the rest is paper.
+constexpr const char* kPdf = R"(%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R 4 0 R] /Count 2 /MediaBox [0 0 144 72]>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /Contents 5 0 R>> endobj
+4 0 obj <</Type /Page /Parent 2 0 R /Contents 6 0 R>> endobj
+5 0 obj <</Length 24>> stream
+1 0 0 rg 0 0 72 72 re f 
+endstream endobj
+6 0 obj <</Length 24>> stream
+0 0 1 rg 0 0 72 72 re f 
+endstream endobj
+trailer <</Root 1 0 R>>
+)";
+
+TEST(Pdf, PagesAreDrawnOnWhiteAt150Dpi) {
+  for (const int page : {0, 1}) {
+    const auto image = image_of(kPdf, {page});
+    ASSERT_TRUE(image) << image.error().message;
+    EXPECT_EQ(image->size(), (ImageSize{300, 150}));
+    const std::uint8_t* left = image->row(75) + 3 * 75;
+    const std::uint8_t* right = image->row(75) + 3 * 225;
+    EXPECT_EQ(left[0], page == 0 ? 255 : 0);
+    EXPECT_EQ(left[2], page == 0 ? 0 : 255);
+    EXPECT_EQ(right[0], 255);
+    EXPECT_EQ(right[1], 255);
+  }
+  EXPECT_FALSE(image_of(kPdf, {2}));
+  EXPECT_FALSE(image_of(kPdf, {-1}));
+}
+
+}  // namespace
+}  // namespace g4

@@ -1,0 +1,85 @@
+// The client with decoders that crash, hang or lie: shell scripts in place of gemma4-decoder.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "decode/test_files.h"
+
+namespace g4 {
+namespace {
+
+class OtherDecoder {
+ public:
+  explicit OtherDecoder(const std::string& script) {
+    // A name of its own, or the client's spare would be one of the script before.
+    static int count = 0;
+    path_ = testing::TempDir() + "g4_decoder_" + std::to_string(::getpid()) + "_" +
+            std::to_string(count++);
+    std::ofstream(path_) << "#!/bin/sh\n" << script << "\n";
+    ::chmod(path_.c_str(), 0700);
+    ::setenv("G4_DECODER", path_.c_str(), 1);
+  }
+  ~OtherDecoder() {
+    ::unsetenv("G4_DECODER");
+    ::unlink(path_.c_str());
+  }
+
+ private:
+  std::string path_;
+};
+
+std::string failure_with(const std::string& script) {
+  const OtherDecoder other(script);
+  const std::string file = test::read_file("png_rgb.png");
+  DecodeLimits limits;
+  limits.time_max = std::chrono::milliseconds(300);
+  const auto start = std::chrono::steady_clock::now();
+  const auto image = decode_image(test::bytes_of(file), {}, limits);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2)) << script;
+  return image ? "it decoded" : image.error().message;
+}
+
+TEST(DecoderClient, OutlivesWhateverADecoderDoes) {
+  EXPECT_EQ(failure_with("kill -SEGV $$"),
+            "the file made its decoder crash (signal 11); it is damaged or hostile");
+  EXPECT_EQ(failure_with("exec sleep 60"),
+            "the file took too long to decode; it may be damaged, or too large");
+  EXPECT_EQ(failure_with("exit 3"), "the media decoder ended with code 3 and no answer");
+  EXPECT_EQ(failure_with("yes nonsense >&0 2>&1"),
+            "the media decoder gave a wrong answer (no answer at all); the file is hostile");
+  EXPECT_EQ(failure_with("printf G4Da >&0; exec sleep 60"),
+            "the file took too long to decode; it may be damaged, or too large");
+}
+
+TEST(DecoderClient, SaysWhichProgramIsMissing) {
+  ::setenv("G4_DECODER", "/nowhere/gemma4-decoder", 1);
+  const std::string file = test::read_file("png_rgb.png");
+  const auto image = test::image_of(file);
+  ::unsetenv("G4_DECODER");
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().message,
+            "cannot start the media decoder /nowhere/gemma4-decoder: No such file or directory");
+}
+
+TEST(DecoderClient, ServesManyThreads) {
+  const std::string good = test::read_file("png_rgb.png");
+  const std::string bad = good.substr(0, good.size() / 2);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(test::image_of(good));
+        EXPECT_FALSE(test::image_of(bad));
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace g4

@@ -1,0 +1,26 @@
+// gemma4-decoder: started by media/decoder_client.cpp with a socket as descriptor 0; decodes one
+// file, locked in, and ends.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "decode/job.h"
+#include "decode/sandbox.h"
+
+int main(int, char** argv) {
+  if (g4::Status status = g4::decode::start_libraries(argv[0]); !status) {
+    std::fprintf(stderr, "gemma4-decoder: %s\n", status.error().message.c_str());
+    return 2;
+  }
+  const auto landlock = g4::decode::enter_sandbox({});
+  if (!landlock) {
+    std::fprintf(stderr, "gemma4-decoder: %s\n", landlock.error().message.c_str());
+    return 3;
+  }
+  if (*landlock == g4::decode::Landlock::kMissing)
+    std::fputs("gemma4-decoder: this kernel has no Landlock; seccomp alone keeps files away\n",
+               stderr);
+  const bool served = g4::decode::serve_one(STDIN_FILENO);
+  // Straight out: exit handlers of libraries have nothing to save and much to trip over.
+  ::_exit(served ? 0 : 1);
+}

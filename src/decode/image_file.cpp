@@ -1,0 +1,206 @@
+#include "decode/image_file.h"
+
+#include <fmt/format.h>
+#include <vips/vips.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "decode/gif_colour.h"
+#include "decode/orientation.h"
+#include "decode/pixels.h"
+
+namespace g4::decode {
+namespace {
+
+constexpr double kPdfDpi = 150;   // letters of 10 points are 20 pixels high
+constexpr int kRowsAtATime = 16;  // libvips rounds up to its own tiles
+
+struct Unref {
+  void operator()(void* object) const { g_object_unref(object); }
+};
+using Image = std::unique_ptr<VipsImage, Unref>;
+using Region = std::unique_ptr<VipsRegion, Unref>;
+
+Error vips_failed(const char* what) {
+  std::string reason = vips_error_buffer();
+  vips_error_clear();
+  while (!reason.empty() && reason.back() == '\n') reason.pop_back();
+  for (char& c : reason)
+    if (c == '\n') c = ';';
+  return Error{fmt::format("{}: it is damaged, cut short or of an unknown variety ({})", what,
+                           reason.substr(0, 300))};
+}
+
+using Loader = int (*)(void*, std::size_t, VipsImage**, ...);
+
+Loader loader_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::kJpeg:
+      return vips_jpegload_buffer;
+    case FileKind::kPng:
+      return vips_pngload_buffer;
+    case FileKind::kWebp:
+      return vips_webpload_buffer;
+    case FileKind::kGif:
+      return vips_gifload_buffer;
+    case FileKind::kTiff:
+      return vips_tiffload_buffer;
+    case FileKind::kHeif:
+      return vips_heifload_buffer;
+    case FileKind::kPdf:
+      return vips_pdfload_buffer;
+    default:
+      return nullptr;
+  }
+}
+
+enum class Frames : std::uint8_t { kOne, kAll };
+
+// Reads the header only; pixels come when asked for, from the top.
+Result<Image> open(std::span<const std::byte> file, FileKind kind, int page, Frames frames) {
+  const Loader loader = loader_of(kind);
+  if (loader == nullptr) return Error{"this kind of file is not an image"};
+  void* bytes = const_cast<std::byte*>(file.data());  // libvips only reads them
+  VipsImage* image = nullptr;
+  int failed = 0;
+  const VipsAccess access = VIPS_ACCESS_SEQUENTIAL;
+  const VipsFailOn fail_on = VIPS_FAIL_ON_TRUNCATED;
+  if (kind == FileKind::kPdf) {
+    failed = loader(bytes, file.size(), &image, "access", access, "fail_on", fail_on, "page", page,
+                    "dpi", kPdfDpi, nullptr);
+  } else if (kind == FileKind::kTiff) {
+    failed = loader(bytes, file.size(), &image, "access", access, "fail_on", fail_on, "page", page,
+                    nullptr);
+  } else if (frames == Frames::kAll) {
+    failed =
+        loader(bytes, file.size(), &image, "access", access, "fail_on", fail_on, "n", -1, nullptr);
+  } else {
+    failed = loader(bytes, file.size(), &image, "access", access, "fail_on", fail_on, nullptr);
+  }
+  if (failed) return vips_failed("the image cannot be read");
+  return Image(image);
+}
+
+Result<PixelLayout> layout_of(VipsImage* image) {
+  const int bands = vips_image_get_bands(image);
+  const VipsBandFormat format = vips_image_get_format(image);
+  const VipsInterpretation meaning = vips_image_get_interpretation(image);
+  const bool cmyk = meaning == VIPS_INTERPRETATION_CMYK;
+  if (format == VIPS_FORMAT_UCHAR && bands == 4 && cmyk) return PixelLayout::kCmyk4;
+  const bool known = !cmyk && meaning != VIPS_INTERPRETATION_LAB &&
+                     meaning != VIPS_INTERPRETATION_LABS && bands >= 1 && bands <= 4;
+  using L = PixelLayout;
+  constexpr PixelLayout kEight[]{L::kGrey1, L::kGreyAlpha2, L::kRgb3, L::kRgbAlpha4};
+  constexpr PixelLayout kSixteen[]{L::kGrey1x16, L::kGreyAlpha2x16, L::kRgb3x16, L::kRgbAlpha4x16};
+  if (known && format == VIPS_FORMAT_UCHAR) return kEight[bands - 1];
+  if (known && format == VIPS_FORMAT_USHORT) return kSixteen[bands - 1];
+  return Error{fmt::format("images of {} {} channels are not supported", bands,
+                           vips_enum_nick(VIPS_TYPE_BAND_FORMAT, format))};
+}
+
+Status check_size(ImageSize size, const DecodeLimits& limits) {
+  if (Status status = check_image_size(size); !status) return status;
+  if (size.pixels() > limits.pixels_max)
+    return Error{fmt::format("the image has {} x {} pixels, more than the {} allowed", size.width,
+                             size.height, limits.pixels_max)};
+  return {};
+}
+
+// Rows of one opened image, from the top down.
+class Rows {
+ public:
+  // `under` is the colour of clear pixels; their own if not given.
+  Rows(VipsImage* image, PixelLayout layout, std::optional<Colour> under)
+      : width_(vips_image_get_width(image)),
+        layout_(layout),
+        under_(layout == PixelLayout::kRgbAlpha4 ? under : std::nullopt),
+        region_(vips_region_new(image)) {}
+
+  Status read(int first, int count, std::uint8_t* rgb) {
+    const auto pixels = static_cast<std::size_t>(width_);
+    for (int y = first; y < first + count; y += kRowsAtATime) {
+      const VipsRect strip{0, y, width_, std::min(kRowsAtATime, first + count - y)};
+      if (vips_region_prepare(region_.get(), &strip) != 0)
+        return vips_failed("the image cannot be read to its end");
+      for (int i = 0; i < strip.height; ++i, rgb += 3 * pixels) {
+        const VipsPel* samples = VIPS_REGION_ADDR(region_.get(), 0, y + i);
+        to_rgb(layout_, samples, pixels, rgb);
+        if (under_) paint_under(samples, rgb);
+      }
+    }
+    return {};
+  }
+
+ private:
+  void paint_under(const VipsPel* rgba, std::uint8_t* rgb) const {
+    for (int x = 0; x < width_; ++x, rgba += 4, rgb += 3)
+      if (rgba[3] == 0) std::copy(under_->begin(), under_->end(), rgb);
+  }
+
+  int width_;
+  PixelLayout layout_;
+  std::optional<Colour> under_;
+  Region region_;
+};
+
+// Poppler paints on nothing: paper is white.
+Result<Image> on_white(Image image) {
+  if (!vips_image_hasalpha(image.get())) return image;
+  const std::unique_ptr<VipsArrayDouble, void (*)(VipsArrayDouble*)> white(
+      vips_array_double_newv(1, 255.0),
+      [](VipsArrayDouble* array) { vips_area_unref(VIPS_AREA(array)); });
+  VipsImage* flat = nullptr;
+  if (vips_flatten(image.get(), &flat, "background", white.get(), nullptr) != 0)
+    return vips_failed("the page cannot be drawn");
+  return Image(flat);
+}
+
+int orientation_of(VipsImage* image) {
+  int orientation = 1;
+  if (vips_image_get_typeof(image, VIPS_META_ORIENTATION) != 0)
+    vips_image_get_int(image, VIPS_META_ORIENTATION, &orientation);
+  return orientation;
+}
+
+ImageSize size_of(VipsImage* image) {
+  return {vips_image_get_width(image), vips_image_get_height(image)};
+}
+
+}  // namespace
+
+Status start_image_library(const char* program) {
+  // Never a temporary file, and no line on stderr for each thing that is wrong with a file.
+  ::setenv("VIPS_DISC_THRESHOLD", "1000g", 1);
+  ::setenv("VIPS_WARNING", "1", 1);
+  if (vips_init(program) != 0) return vips_failed("cannot start libvips");
+  vips_concurrency_set(1);
+  vips_cache_set_max(0);
+  return {};
+}
+
+Result<RgbImage> load_image(std::span<const std::byte> file, FileKind kind, ImageOptions options,
+                            const DecodeLimits& limits) {
+  auto opened = open(file, kind, options.page, Frames::kOne);
+  if (!opened) return std::move(opened).error();
+  if (Status status = check_size(size_of(opened->get()), limits); !status)
+    return std::move(status).error();
+  if (kind == FileKind::kPdf) opened = on_white(*std::move(opened));
+  if (!opened) return std::move(opened).error();
+  VipsImage* source = opened->get();
+  auto layout = layout_of(source);
+  if (!layout) return std::move(layout).error();
+  RgbImage image{size_of(source).width, size_of(source).height, {}};
+  image.rgb.resize(static_cast<std::size_t>(image.size().pixels()) * 3);
+  const auto under = kind == FileKind::kGif ? gif_clear_colour(file) : std::nullopt;
+  Rows rows(source, *layout, under);
+  if (Status status = rows.read(0, image.height, image.rgb.data()); !status)
+    return std::move(status).error();
+  return upright(std::move(image), orientation_of(source));
+}
+
+}  // namespace g4::decode
