@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "app/commands.h"
+#include "app/image_files.h"
 #include "app/interrupt.h"
 #include "app/options.h"
 #include "app/session.h"
@@ -15,20 +16,37 @@ struct RunArguments {
   ModelArguments model;
   SamplingArguments sampling;
   std::optional<std::string> prompt, system;
+  std::vector<std::string> images;
+  std::string image_tokens = "280";
   bool raw = false;
   bool json = false;
 };
 
-Result<std::vector<TokenId>> make_prompt(const Session& session, const RunArguments& arguments) {
+// Fills prompt and images. Images come before the words of their turn, as the model was trained.
+Status make_prompt(const Session& session, const RunArguments& arguments,
+                   GenerateRequest& request) {
+  std::vector<std::shared_ptr<const ImageInput>> images;
+  for (const std::string& path : arguments.images)
+    images.push_back(G4_TRY(read_image(path, arguments.image_tokens)));
   const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
   const bool plain = arguments.raw || session.chat_template() == chat::TemplateKind::kNone;
   if (plain && arguments.system)
     return Error{"--system needs a chat template, and this prompt is continued as plain text"};
-  if (plain) return session.text_prompt(text);
+  if (plain && !images.empty())
+    return Error{"--image needs a model that chats, and this prompt is continued as plain text"};
+  if (plain) {
+    request.prompt = session.text_prompt(text);
+    return {};
+  }
   std::vector<chat::Message> messages;
   if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
   messages.push_back(text_message(chat::Role::kUser, text));
-  return session.chat_prompt(messages);
+  if (!images.empty()) {
+    std::vector<chat::Part> parts(images.size(), {chat::Part::Kind::kImage, ""});
+    parts.push_back({chat::Part::Kind::kText, text});
+    messages.back().content = std::move(parts);
+  }
+  return session.chat_prompt(messages, images, request);
 }
 
 std::string_view finish_name(Finished::Reason reason) {
@@ -56,7 +74,7 @@ std::string to_json(const std::string& text, const Finished& end, const Generati
 Result<int> run(const RunArguments& arguments) {
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   GenerateRequest request;
-  request.prompt = G4_TRY(make_prompt(*session, arguments));
+  G4_TRY(make_prompt(*session, arguments, request));
   request.sampling = to_sampling(arguments.sampling, session->model().defaults);
   request.output_tokens_max = arguments.sampling.max_tokens;
   request.stop = arguments.sampling.stop;
@@ -94,6 +112,7 @@ void add_run_command(CLI::App& app, Run& chosen) {
   add_model_options(*command, arguments->model);
   command->add_option("PROMPT", arguments->prompt, "What to ask (absent: standard input)");
   command->add_option("--system", arguments->system, "Instructions before the conversation");
+  add_image_options(*command, arguments->images, arguments->image_tokens);
   command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
   command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
   add_answer_options(*command, arguments->sampling);

@@ -10,6 +10,7 @@
 #include "app/models_folder.h"
 #include "base/progress.h"
 #include "base/thread_annotations.h"
+#include "service/image_prompt.h"
 
 namespace g4::app {
 namespace {
@@ -89,6 +90,21 @@ Result<std::vector<TokenId>> Session::chat_prompt(std::span<const chat::Message>
         model_.path)};
   const chat::Rendered prompt = G4_TRY(chat::render(template_, messages, {}, {}));
   return chat::to_tokens(prompt, tokenizer());
+}
+
+Status Session::chat_prompt(std::span<const chat::Message> messages,
+                            std::span<const std::shared_ptr<const ImageInput>> images,
+                            GenerateRequest& request) const {
+  const std::optional<ImageTokens> ids = image_tokens(tokenizer());
+  if (!images.empty() && (!ids || !model_.vision))
+    return Error{fmt::format("{} reads text only{}", model_.path,
+                             ids ? ": give the file of its vision tower with --mmproj" : "")};
+  request.prompt = G4_TRY(chat_prompt(messages));
+  if (images.empty()) return {};
+  ImagePrompt placed = G4_TRY(place_images(request.prompt, images, *ids));
+  request.prompt = std::move(placed.tokens);
+  request.images = std::move(placed.images);
+  return {};
 }
 
 std::vector<TokenId> Session::text_prompt(std::string_view text) const {

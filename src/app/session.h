@@ -32,6 +32,10 @@ class Session {
 
   // A conversation in the model's template; an Error if it has none.
   Result<std::vector<TokenId>> chat_prompt(std::span<const chat::Message> messages) const;
+  // The same with images for its image parts, in order; fills prompt and images of the request.
+  Status chat_prompt(std::span<const chat::Message> messages,
+                     std::span<const std::shared_ptr<const ImageInput>> images,
+                     GenerateRequest& request) const;
   // Plain text after <bos>.
   std::vector<TokenId> text_prompt(std::string_view text) const;
 

@@ -146,6 +146,7 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
   if (!request.ignore_eos)
     out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
   out.prompt_logprobs = request.prompt_logprobs;
+  out.images = std::move(request.images);
   return out;
 }
 

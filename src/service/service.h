@@ -31,6 +31,7 @@ struct GenerateRequest {
   bool include_stop_string = false;
   bool skip_special_tokens = true;  // special tokens do not show in the text
   std::optional<std::uint32_t> prompt_logprobs;
+  std::vector<ImageSpan> images;  // in the prompt, in order
 };
 
 struct PromptScored {                  // only if prompt_logprobs was asked
