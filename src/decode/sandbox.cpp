@@ -102,7 +102,7 @@ int add_rules(scmp_filter_ctx filter) {
     return error;
   // abort() signals its own thread; nobody else may be signalled.
   return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                          SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+                          SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0));
 }
 
 Status forbid_calls() {
