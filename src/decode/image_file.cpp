@@ -13,6 +13,7 @@
 #include "decode/gif_colour.h"
 #include "decode/orientation.h"
 #include "decode/pixels.h"
+#include "decode/video_file.h"
 
 namespace g4::decode {
 namespace {
@@ -201,6 +202,62 @@ Result<RgbImage> load_image(std::span<const std::byte> file, FileKind kind, Imag
   if (Status status = rows.read(0, image.height, image.rgb.data()); !status)
     return std::move(status).error();
   return upright(std::move(image), orientation_of(source));
+}
+
+namespace {
+
+struct Animation {
+  std::int32_t height = 0;  // of one frame; they follow each other downwards
+  VideoLength length;
+};
+
+Result<Animation> measure(VipsImage* image) {
+  Animation animation{vips_image_get_page_height(image), {1, VideoLength{}.fps}};
+  const int height = vips_image_get_height(image);
+  if (animation.height < 1 || height % animation.height != 0)
+    return Error{"the frames of the animation differ in size"};
+  animation.length.frames = height / animation.height;
+  int* delays = nullptr;
+  int count = 0;
+  std::int64_t milliseconds = 0;
+  if (vips_image_get_typeof(image, "delay") != 0 &&
+      vips_image_get_array_int(image, "delay", &delays, &count) == 0)
+    for (int i = 0; i < count; ++i) milliseconds += std::max(delays[i], 0);
+  if (milliseconds > 0)
+    animation.length.fps =
+        static_cast<double>(animation.length.frames) * 1000 / static_cast<double>(milliseconds);
+  return animation;
+}
+
+}  // namespace
+
+Result<VideoFrames> load_animation(std::span<const std::byte> file, FileKind kind,
+                                   const VideoOptions& options, const DecodeLimits& limits) {
+  auto opened = open(file, kind, 0, Frames::kAll);
+  if (!opened) return std::move(opened).error();
+  VipsImage* source = opened->get();
+  const auto animation = measure(source);
+  if (!animation) return animation.error();
+  const auto indices = sample_frames(animation->length, options, limits.frames_max);
+  if (!indices) return indices.error();
+  const ImageSize size{vips_image_get_width(source), animation->height};
+  if (Status status = check_video_size(size, indices->size(), limits); !status)
+    return std::move(status).error();
+  const auto layout = layout_of(source);
+  if (!layout) return layout.error();
+  Rows rows(source, *layout, std::nullopt);
+  VideoFrames video{animation->length, {}};
+  for (const std::int64_t index : *indices) {
+    RgbImage image{size.width, size.height, {}};
+    image.rgb.resize(static_cast<std::size_t>(size.pixels()) * 3);
+    // A frame may lie up to VIPS_MAX_COORD rows down, which libvips has made sure of.
+    const auto first = static_cast<int>(index * size.height);
+    if (Status status = rows.read(first, size.height, image.rgb.data()); !status)
+      return std::move(status).error();
+    const double seconds = static_cast<double>(index) / animation->length.fps;
+    video.frames.push_back({index, seconds, std::move(image)});
+  }
+  return video;
 }
 
 }  // namespace g4::decode

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -52,6 +53,11 @@ bool allocates_without_end() {
   return true;
 }
 
+bool computes_without_end() {
+  rlimit limit{};
+  return ::syscall(SYS_getrlimit, RLIMIT_CPU, &limit) != 0 || limit.rlim_cur > 2;
+}
+
 bool signals_its_parent() { return ::kill(::getppid(), 0) == 0; }
 
 void try_everything() {
@@ -73,6 +79,7 @@ void try_everything() {
   report("kill-parent", signals_its_parent());
   report("executable-memory", ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+  report("endless-time", computes_without_end());
   report("prctl", ::syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0) == 0);
   if (!g4::kShadowMemory) report("endless-memory", allocates_without_end());
 }
@@ -85,7 +92,4 @@ int main(int, char** argv) {
   if (!landlock) return 3;
   try_everything();
   report("landlock", *landlock == g4::decode::Landlock::kMissing);
-  volatile bool spinning = true;
-  while (spinning) {
-  }  // until RLIMIT_CPU
 }

@@ -11,10 +11,10 @@
 namespace g4 {
 
 struct VideoOptions {
-  std::int32_t frames = 32;   // spread evenly, unless `fps` is given
-  std::optional<double> fps;  // frames a second of the video
+  std::int32_t frames = 32;        // spread evenly, unless `fps` is given
+  std::optional<double> fps = {};  // frames a second of the video
   double start_seconds = 0;
-  std::optional<double> end_seconds;  // the end if not given
+  std::optional<double> end_seconds = {};  // the end if not given
 };
 
 struct VideoLength {
