@@ -1,5 +1,7 @@
 #include "api/chat_completions.h"
 
+#include <fmt/format.h>
+
 #include <cassert>
 
 #include "chat/messages_json.h"
@@ -53,32 +55,41 @@ ApiError from_chat(const Error& error) {
   return invalid(error.message.substr(0, colon), error.message);
 }
 
-Status no_media(std::span<const chat::Message> messages) {
+// What this model, or this server yet, does not perceive.
+Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content))
-      for (const chat::Part& part : *parts)
-        if (part.kind != chat::Part::Kind::kText)
-          return Error{"messages[" + std::to_string(i) +
-                       "].content: this server takes text only; images, video and audio are not "
-                       "supported"};
+      for (const chat::Part& part : *parts) {
+        if (part.kind == chat::Part::Kind::kText) continue;
+        if (part.kind == chat::Part::Kind::kImage && model.sees_images) continue;
+        return Error{fmt::format(
+            "messages[{}].content: {}", i,
+            part.kind == chat::Part::Kind::kImage
+                ? "this model reads text only: it cannot see images"
+                : "this server takes text and images; video and audio are not supported")};
+      }
   return {};
 }
 
 }  // namespace
 
-Parsed<std::vector<TokenId>> conversation_tokens(Fields& fields, const ServedModel& model,
-                                                 const Tokenizer& tokenizer) {
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
+                                       const Tokenizer& tokenizer) {
   refuse_unsupported(fields);
   const chat::ChatOptions options = read_options(fields);
   const json::value* value = fields.find("messages");
   if (!value) fields.fail("messages", "\"messages\" is required");
   if (fields.error()) return *fields.error();
-  const auto messages = chat::messages_from_json(*value, "messages");
+  auto messages = chat::messages_from_json(*value, "messages");
   if (!messages) return from_chat(messages.error());
-  if (const Status text = no_media(*messages); !text) return from_chat(text.error());
+  if (const Status media = check_media(*messages, model); !media) return from_chat(media.error());
+  auto images = read_images(fields, *messages);
+  if (auto* error = std::get_if<ApiError>(&images)) return *error;
+  put_images_first(*messages);
   const auto rendered = chat::render(model.chat_template, *messages, {}, options);
   if (!rendered) return from_chat(rendered.error());
-  return chat::to_tokens(*rendered, tokenizer);
+  return Conversation{chat::to_tokens(*rendered, tokenizer),
+                      std::move(std::get<std::vector<ImageSource>>(images))};
 }
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
@@ -102,9 +113,13 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
-  auto prompt = conversation_tokens(fields, model, tokenizer);
-  if (auto* error = std::get_if<ApiError>(&prompt)) return *error;
-  request.prompt.prompt = std::move(std::get<std::vector<TokenId>>(prompt));
+  auto read = read_conversation(fields, model, tokenizer);
+  if (auto* error = std::get_if<ApiError>(&read)) return *error;
+  auto& conversation = std::get<Conversation>(read);
+  request.prompt.prompt = std::move(conversation.tokens);
+  request.images = std::move(conversation.images);
+  if (keep && !request.images.empty())
+    return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
   std::vector<TokenId>& ids = request.prompt.prompt;
   truncate_prompt(ids, keep,
                   begins_with_bos(ids, tokenizer) ? FirstToken::kKeep : FirstToken::kCut);

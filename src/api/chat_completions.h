@@ -9,12 +9,14 @@
 
 #include "api/fields.h"
 #include "api/generation.h"
+#include "api/images.h"
 #include "api/logprobs.h"
 
 namespace g4::api {
 
 struct ChatRequest : DeliveryFields {
-  GenerateRequest prompt;
+  GenerateRequest prompt;           // with one placeholder for each of...
+  std::vector<ImageSource> images;  // ...these, which the caller decodes and puts there
   std::size_t choices() const { return n; }
   GenerateRequest choice(std::size_t i) const {
     return for_choice(prompt, static_cast<std::uint32_t>(i));
@@ -25,10 +27,14 @@ struct ChatRequest : DeliveryFields {
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer);
 
-// Ids of the conversation in `fields`, for chat and /tokenize alike: what would change them and is
-// not computed here is refused by name.
-Parsed<std::vector<TokenId>> conversation_tokens(Fields& fields, const ServedModel& model,
-                                                 const Tokenizer& tokenizer);
+struct Conversation {
+  std::vector<TokenId> tokens;  // one placeholder for each image
+  std::vector<ImageSource> images;
+};
+// The conversation in `fields`, for chat and /tokenize alike: what would change it and is not
+// computed here is refused by name.
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
+                                       const Tokenizer& tokenizer);
 
 class ChatWriter {
  public:

@@ -23,6 +23,7 @@ struct ServedModel {
   std::uint64_t context_tokens_max = 0;
   SamplingParams defaults;
   chat::TemplateKind chat_template = chat::TemplateKind::kNone;
+  bool sees_images = false;
 };
 
 // Fields of OpenAI and vLLM that mean the same in every dialect. `n` and max tokens are the

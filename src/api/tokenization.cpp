@@ -44,9 +44,12 @@ Parsed<std::string> tokenize(std::string_view body, const ServedModel& model,
 
   std::vector<TokenId> ids;
   if (fields.find("messages")) {
-    auto rendered = conversation_tokens(fields, model, tokenizer);
-    if (auto* error = std::get_if<ApiError>(&rendered)) return *error;
-    ids = std::move(std::get<std::vector<TokenId>>(rendered));
+    auto read = read_conversation(fields, model, tokenizer);
+    if (auto* error = std::get_if<ApiError>(&read)) return *error;
+    auto& conversation = std::get<Conversation>(read);
+    if (!conversation.images.empty())
+      return invalid("messages", "the tokens of images are not counted here yet");
+    ids = std::move(conversation.tokens);
   } else {
     const auto prompt = fields.string("prompt");
     if (!prompt) fields.fail("prompt", "\"prompt\", \"messages\" or \"content\" is required");

@@ -42,8 +42,8 @@ Status make_prompt(const Session& session, const RunArguments& arguments,
   if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
   messages.push_back(text_message(chat::Role::kUser, text));
   if (!images.empty()) {
-    std::vector<chat::Part> parts(images.size(), {chat::Part::Kind::kImage, ""});
-    parts.push_back({chat::Part::Kind::kText, text});
+    std::vector<chat::Part> parts(images.size(), {chat::Part::Kind::kImage, "", {}});
+    parts.push_back({chat::Part::Kind::kText, text, {}});
     messages.back().content = std::move(parts);
   }
   return session.chat_prompt(messages, images, request);

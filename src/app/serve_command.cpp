@@ -111,7 +111,8 @@ Result<int> run(const ServeArguments& arguments) {
       .created = std::time(nullptr),
       .context_tokens_max = session->model().memory.context_tokens,
       .defaults = to_sampling(arguments.sampling, session->model().defaults),
-      .chat_template = session->chat_template()};
+      .chat_template = session->chat_template(),
+      .sees_images = session->model().vision.has_value()};
   if (Status status = validate(model.defaults, session->tokenizer().size()); !status)
     return status.error();
   const MemoryPlan& memory = session->model().memory;

@@ -15,11 +15,19 @@ namespace g4::chat {
 
 enum class Role : std::uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
-// One piece of a message. A medium is only a placeholder in the prompt: what it shows is elsewhere.
+// Where a medium is and how closely to look, as the client wrote it; unchecked.
+struct MediaSource {
+  std::string url;
+  std::string detail;
+  boost::json::value max_soft_tokens;  // null: not said
+};
+
+// One piece of a message. A medium is only a placeholder in the prompt.
 struct Part {
   enum class Kind : std::uint8_t { kText, kImage, kVideo, kAudio };
   Kind kind = Kind::kText;
-  std::string text;  // of kText; empty for media
+  std::string text;        // of kText; empty for media
+  MediaSource media = {};  // of media
 };
 
 // Absent, one text, or a list. Templates treat a text and a list of one text differently.

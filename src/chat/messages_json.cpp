@@ -81,16 +81,36 @@ Result<Role> read_role(const json::object& object, std::string_view path) {
                fmt::format("must be system, developer, user, assistant or tool, not \"{}\"", role));
 }
 
+// {"image_url": {"url", "detail", "max_soft_tokens"}}, or the URL alone. A part of type "image" of
+// other servers may carry none: the template asks for nothing more.
+Result<MediaSource> read_media(const json::object& part, std::string_view key,
+                               std::string_view path) {
+  MediaSource media;
+  const json::value* value = find(part, key);
+  if (value == nullptr) return media;
+  if (value->is_string()) {
+    media.url = value->get_string();
+    return media;
+  }
+  const std::string place = in(path, key);
+  const json::object* source = G4_TRY(as_object(*value, place));
+  media.url = G4_TRY(need_string(*source, "url", place));
+  media.detail = G4_TRY(optional_string(*source, "detail", place)).value_or("");
+  if (const json::value* tokens = find(*source, "max_soft_tokens")) media.max_soft_tokens = *tokens;
+  return media;
+}
+
 Result<Part> read_part(const json::value& value, std::string_view path) {
   const json::object* part = G4_TRY(as_object(value, path));
   const std::string type = G4_TRY(need_string(*part, "type", path));
-  if (type == "text") return Part{Part::Kind::kText, G4_TRY(need_string(*part, "text", path))};
+  if (type == "text") return Part{Part::Kind::kText, G4_TRY(need_string(*part, "text", path)), {}};
   if (type == "refusal")  // the model's own words in stored history
-    return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path))};
-  if (type == "image_url" || type == "image") return Part{Part::Kind::kImage, {}};
-  if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}};
+    return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path)), {}};
+  if (type == "image_url" || type == "image")
+    return Part{Part::Kind::kImage, {}, G4_TRY(read_media(*part, "image_url", path))};
+  if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}, {}};
   if (type == "video_url" || type == "input_video" || type == "video")
-    return Part{Part::Kind::kVideo, {}};
+    return Part{Part::Kind::kVideo, {}, {}};
   return wrong(in(path, "type"),
                fmt::format("must be text, image_url, input_audio or video_url, not \"{}\"", type));
 }

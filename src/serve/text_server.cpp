@@ -10,6 +10,7 @@
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
+#include "serve/image_reader.h"
 
 namespace g4 {
 namespace {
@@ -49,7 +50,7 @@ bool is_open_to_all(std::string_view path) { return path == "/health" || path ==
 
 struct TextServer::Impl {
   Impl(Service& s, api::ServedModel m, TextServerOptions o)
-      : service(s), model(std::move(m)), keys(std::move(o.api_keys)) {
+      : service(s), model(std::move(m)), keys(std::move(o.api_keys)), images(s.tokenizer()) {
     o.http.error_body = [](int status, std::string_view message) {
       return api::error_body(status, message);
     };
@@ -123,13 +124,19 @@ struct TextServer::Impl {
 
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
-    generate<api::ChatWriter>(std::move(exchange), std::move(parsed), "chatcmpl-");
+    auto* request = std::get_if<api::ChatRequest>(&parsed);
+    if (!request || request->images.empty())
+      return generate<api::ChatWriter>(std::move(exchange), std::move(parsed), "chatcmpl-");
+    images.read(std::move(*request), [this, exchange](api::Parsed<api::ChatRequest> seen) {
+      generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
+    });
   }
 
   Service& service;
   const api::ServedModel model;
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
+  ImageReader images;
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
@@ -147,6 +154,7 @@ std::uint16_t TextServer::port() const { return impl_->http->port(); }
 bool TextServer::drain(std::chrono::milliseconds grace) {
   impl_->draining = true;
   const bool all = impl_->http->drain(grace);
+  impl_->images.finish();
   // What was broken off is being cancelled; its sinks use what this server owns.
   impl_->service.drain();
   return all;
