@@ -59,6 +59,17 @@ TEST(BrokenFiles, ThatClaimHugeSizesAreRefusedBeforeTheirPixels) {
   EXPECT_TRUE(says(decode_image(test::bytes_of(read_file("png_rgb.png")), {}, few), "allowed"));
 }
 
+// 30 KB that ask for 1.2 GB: a large screen, and many frames of one pixel.
+TEST(BrokenFiles, GifBombsAreRefused) {
+  std::string gif("GIF89a\xD0\x07\xD0\x07\x80\0\0\0\0\0\xFF\xFF\xFF", 19);
+  for (int i = 0; i < 2000; ++i) gif.append("\x2C\0\0\0\0\1\0\1\0\0\2\2\x4C\1\0", 15);
+  gif += ';';
+  const auto start = std::chrono::steady_clock::now();
+  const auto video = decode_video(test::bytes_of(gif), {.frames = 100}, DecodeLimits{});
+  EXPECT_FALSE(video);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
 TEST(BrokenFiles, MayHaveAnythingBehindTheirEnd) {
   const auto image = image_of(read_file("jpeg_444.jpg") + "PK\3\4 a zip file");
   ASSERT_TRUE(image);
