@@ -104,7 +104,8 @@ TEST(BrokenFiles, WithFlippedBytesEndInTime) {
         file[16 + random() % (file.size() - 16)] = static_cast<char>(random());
       const auto start = std::chrono::steady_clock::now();
       const auto image = image_of(file);
-      EXPECT_TRUE(image || !image.error().message.empty());
+      // A sanitizer's finding would end the decoder with a code.
+      EXPECT_TRUE(image || image.error().message.find("with code") == std::string::npos) << name;
       EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << name;
     }
   }

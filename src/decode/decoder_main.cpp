@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "base/sanitizers.h"
 #include "decode/job.h"
 #include "decode/sandbox.h"
 
@@ -20,6 +21,8 @@ int main(int, char** argv) {
   if (*landlock == g4::decode::Landlock::kMissing)
     std::fputs("gemma4-decoder: this kernel has no Landlock; seccomp alone keeps files away\n",
                stderr);
+  // What libraries say of a file from here on is the file's to choose, and no line for a log.
+  if (!g4::kShadowMemory) ::dup2(STDOUT_FILENO, STDERR_FILENO);
   const bool served = g4::decode::serve_one(STDIN_FILENO);
   // Straight out: exit handlers of libraries have nothing to save and much to trip over.
   ::_exit(served ? 0 : 1);

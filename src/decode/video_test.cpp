@@ -107,7 +107,8 @@ TEST(Videos, WithFlippedBytesEndInTime) {
         file[16 + random() % (file.size() - 16)] = static_cast<char>(random());
       const auto start = std::chrono::steady_clock::now();
       const auto video = video_of(file);
-      EXPECT_TRUE(video || !video.error().message.empty());
+      // A sanitizer's finding would end the decoder with a code.
+      EXPECT_TRUE(video || video.error().message.find("with code") == std::string::npos) << name;
       EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10)) << name;
     }
   }
