@@ -64,7 +64,11 @@ std::string error_body(const ApiError& error) {
   boost::json::object body;
   body["error"] = std::move(inner);
   body["title"] = title_of(error.status);
-  body["detail"] = error.param ? "- " + *error.param + ": " + error.message + "\n" : error.message;
+  // Many messages begin with their place themselves.
+  const std::string place = error.param ? *error.param + ": " : "";
+  const bool placed = error.message.starts_with(place);
+  body["detail"] =
+      error.param ? "- " + (placed ? "" : place) + error.message + "\n" : error.message;
   body["status"] = error.status;
   return boost::json::serialize(body);
 }
