@@ -232,6 +232,18 @@ double last_rows_error(Mat got, const golden::Tensor& want) {
 
 class Mutation : public testing::TestWithParam<const char*> {};
 
+// error(target): how far the goldens are when the call number `target` is changed, -1: none.
+template <class Error>
+void expect_every_mutant_shows(const MutantBackend& mutant, const Error& error) {
+  constexpr double kGoldenTolerance = 1e-4;
+  ASSERT_LT(error(-1), kGoldenTolerance);
+  const int mutants = mutant.seen;
+  ASSERT_GT(mutants, 60);
+  for (int target = 0; target < mutants; ++target)
+    EXPECT_GT(error(target), 5 * kGoldenTolerance)
+        << "dropping " << mutant.dropped << ", call " << target << ", is not seen";
+}
+
 TEST_P(Mutation, EveryDroppedDetailShows) {
   const std::string folder = golden::models_folder() + GetParam();
   const auto want = golden::read_tensors(folder + "/golden.safetensors");
@@ -252,13 +264,7 @@ TEST_P(Mutation, EveryDroppedDetailShows) {
     const Mat logits = model.run(want.at("prompt.ids").ids, tap);
     return std::max(hidden, last_rows_error(logits, want.at("logits")));
   };
-  constexpr double kGoldenTolerance = 1e-4;
-  ASSERT_LT(error(-1), kGoldenTolerance);
-  const int mutants = mutant.seen;
-  ASSERT_GT(mutants, 60);
-  for (int target = 0; target < mutants; ++target)
-    EXPECT_GT(error(target), 5 * kGoldenTolerance)
-        << "dropping " << mutant.dropped << ", call " << target << ", is not seen";
+  expect_every_mutant_shows(mutant, error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Mutation, testing::Values("gemma4-moe", "gemma4-dense"));
@@ -276,13 +282,7 @@ TEST(VisionMutation, EveryDroppedDetailShows) {
     return golden::relative_error({soft.data, static_cast<std::size_t>(soft.rows * soft.cols)},
                                   want.at(golden::kGrids[kImage].name() + ".soft").values);
   };
-  constexpr double kGoldenTolerance = 1e-4;
-  ASSERT_LT(error(-1), kGoldenTolerance);
-  const int mutants = mutant.seen;
-  ASSERT_GT(mutants, 60);
-  for (int target = 0; target < mutants; ++target)
-    EXPECT_GT(error(target), 5 * kGoldenTolerance)
-        << "dropping " << mutant.dropped << ", call " << target << ", is not seen";
+  expect_every_mutant_shows(mutant, error);
 }
 
 }  // namespace

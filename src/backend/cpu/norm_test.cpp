@@ -6,14 +6,6 @@
 namespace g4::cpu {
 namespace {
 
-void expect_near(const Rows& got, const Rows& want, double relative, const std::string& what) {
-  ASSERT_EQ(got.values.size(), want.values.size());
-  for (std::size_t i = 0; i < want.values.size(); ++i)
-    ASSERT_NEAR(got.values[i], want.values[i],
-                relative * (1 + std::fabs(static_cast<double>(want.values[i]))))
-        << what << ", value " << i;
-}
-
 class EveryIsa : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Backend> backend_ = cpu_backend(GetParam());

@@ -126,4 +126,13 @@ inline std::vector<DType> all_dtypes() {
   return types;
 }
 
+inline void expect_near(const Rows& got, const Rows& want, double relative,
+                        const std::string& what) {
+  ASSERT_EQ(got.values.size(), want.values.size());
+  for (std::size_t i = 0; i < want.values.size(); ++i)
+    ASSERT_NEAR(got.values[i], want.values[i],
+                relative * (1 + std::fabs(static_cast<double>(want.values[i]))))
+        << what << ", value " << i;
+}
+
 }  // namespace g4::cpu

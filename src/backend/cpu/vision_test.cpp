@@ -12,14 +12,6 @@ const std::vector<PatchGrid> kImages = {
     {0, 1, 1}, {1, 3, 3}, {10, 13, 5}, {75, 3, 21}, {138, 2, 17}};
 constexpr std::int64_t kRows = 172;
 
-void expect_near(const Rows& got, const Rows& want, double relative, const std::string& what) {
-  ASSERT_EQ(got.values.size(), want.values.size());
-  for (std::size_t i = 0; i < want.values.size(); ++i)
-    ASSERT_NEAR(got.values[i], want.values[i],
-                relative * (1 + std::fabs(static_cast<double>(want.values[i]))))
-        << what << ", value " << i;
-}
-
 class VisionOps : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Backend> backend_ = cpu_backend(GetParam());
