@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "api/images.h"
+#include "api/data_url.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto copy = std::make_unique<char[]>(size);

@@ -55,26 +55,25 @@ ApiError from_chat(const Error& error) {
   return invalid(error.message.substr(0, colon), error.message);
 }
 
-// What this model, or this server yet, does not perceive.
+// What this model does not perceive.
 Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content))
       for (const chat::Part& part : *parts) {
         if (part.kind == chat::Part::Kind::kText) continue;
-        if (part.kind == chat::Part::Kind::kImage && model.sees_images) continue;
-        return Error{fmt::format(
-            "messages[{}].content: {}", i,
-            part.kind == chat::Part::Kind::kImage
-                ? "this model reads text only: it cannot see images"
-                : "this server takes text and images; video and audio are not supported")};
+        const bool heard = part.kind == chat::Part::Kind::kAudio;
+        if (!heard && model.sees_images) continue;
+        return Error{fmt::format("messages[{}].content: {}", i,
+                                 !heard
+                                     ? "this model reads text only: it cannot see images or videos"
+                                     : "this model does not hear: audio is not supported")};
       }
   return {};
 }
 
 }  // namespace
 
-Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
-                                       const Tokenizer& tokenizer) {
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model) {
   refuse_unsupported(fields);
   const chat::ChatOptions options = read_options(fields);
   const json::value* value = fields.find("messages");
@@ -83,13 +82,19 @@ Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
   auto messages = chat::messages_from_json(*value, "messages");
   if (!messages) return from_chat(messages.error());
   if (const Status media = check_media(*messages, model); !media) return from_chat(media.error());
-  auto images = read_images(fields, *messages);
-  if (auto* error = std::get_if<ApiError>(&images)) return *error;
-  put_images_first(*messages);
-  const auto rendered = chat::render(model.chat_template, *messages, {}, options);
+  auto media = read_media(fields, *messages);
+  if (auto* error = std::get_if<ApiError>(&media)) return *error;
+  put_media_first(*messages);
+  auto rendered = chat::render(model.chat_template, *messages, {}, options);
   if (!rendered) return from_chat(rendered.error());
-  return Conversation{chat::to_tokens(*rendered, tokenizer),
-                      std::move(std::get<std::vector<ImageSource>>(images))};
+  return Conversation{*std::move(rendered), std::move(std::get<std::vector<RequestMedium>>(media))};
+}
+
+void ChatRequest::take(SeenConversation seen) {
+  prompt.prompt = std::move(seen.prompt.tokens);
+  prompt.images = std::move(seen.prompt.images);
+  media_usage = std::move(seen.media_usage);
+  conversation = {};
 }
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
@@ -113,14 +118,15 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
-  auto read = read_conversation(fields, model, tokenizer);
+  auto read = read_conversation(fields, model);
   if (auto* error = std::get_if<ApiError>(&read)) return *error;
-  auto& conversation = std::get<Conversation>(read);
-  request.prompt.prompt = std::move(conversation.tokens);
-  request.images = std::move(conversation.images);
-  if (keep && !request.images.empty())
-    return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
+  request.conversation = std::move(std::get<Conversation>(read));
+  if (!request.conversation.media.empty()) {
+    if (keep) return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
+    return request;
+  }
   std::vector<TokenId>& ids = request.prompt.prompt;
+  ids = chat::to_tokens(request.conversation.rendered, tokenizer);
   truncate_prompt(ids, keep,
                   begins_with_bos(ids, tokenizer) ? FirstToken::kKeep : FirstToken::kCut);
   return request;
@@ -147,7 +153,9 @@ json::object ChatWriter::head(std::string_view kind) const {
 json::object ChatWriter::usage_of_all() const {
   std::uint64_t output = 0;
   for (const State& state : states_) output += state.output_tokens;
-  return usage(request_.prompt.prompt.size(), output);
+  json::object object = usage(request_.prompt.prompt.size(), output);
+  if (!request_.media_usage.empty()) object["prompt_tokens_details"] = request_.media_usage;
+  return object;
 }
 
 std::string ChatWriter::whole(std::span<const Choice> choices) {

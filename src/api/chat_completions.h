@@ -1,5 +1,6 @@
-// POST /v1/chat/completions: text in, text out, whole or streamed. Bytes in, value out; event in,
-// bytes out. Thinking and tools come with the output parser; until then they are refused by name.
+// POST /v1/chat/completions: words and media in, text out, whole or streamed. Bytes in, value out;
+// event in, bytes out. Thinking and tools come with the output parser; until then they are refused
+// by name.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +10,29 @@
 
 #include "api/fields.h"
 #include "api/generation.h"
-#include "api/images.h"
 #include "api/logprobs.h"
+#include "api/media.h"
+#include "service/media_prompt.h"
 
 namespace g4::api {
 
+struct Conversation {
+  chat::Rendered rendered;           // with one placeholder for each of...
+  std::vector<RequestMedium> media;  // ...these
+};
+
+// A conversation whose media have been looked at.
+struct SeenConversation {
+  MediaPrompt prompt;
+  boost::json::object media_usage;
+};
+
 struct ChatRequest : DeliveryFields {
-  GenerateRequest prompt;           // with one placeholder for each of...
-  std::vector<ImageSource> images;  // ...these, which the caller decodes and puts there
+  Conversation conversation;        // with media: its caller looks at them, then calls take()
+  GenerateRequest prompt;           // without media: complete
+  boost::json::object media_usage;  // empty without media
+
+  void take(SeenConversation seen);
   std::size_t choices() const { return n; }
   GenerateRequest choice(std::size_t i) const {
     return for_choice(prompt, static_cast<std::uint32_t>(i));
@@ -27,14 +43,9 @@ struct ChatRequest : DeliveryFields {
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer);
 
-struct Conversation {
-  std::vector<TokenId> tokens;  // one placeholder for each image
-  std::vector<ImageSource> images;
-};
 // The conversation in `fields`, for chat and /tokenize alike: what would change it and is not
 // computed here is refused by name.
-Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
-                                       const Tokenizer& tokenizer);
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model);
 
 class ChatWriter {
  public:

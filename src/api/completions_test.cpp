@@ -52,6 +52,14 @@ struct BadRequest {
   std::string_view body, param, message;
 };
 
+// The whole of /tokenize for a request without media.
+Parsed<std::string> tokens_of(std::string_view body, const ServedModel& model,
+                              const Tokenizer& vocabulary) {
+  const auto parsed = parse_tokenize(body, model, vocabulary);
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  return tokenize_answer(std::get<TokenizeRequest>(parsed), model, vocabulary);
+}
+
 TEST(Completions, ErrorsNameTheField) {
   const BadRequest cases[] = {
       {R"({})", "prompt", "required"},
@@ -127,7 +135,7 @@ TEST(Tokenization, ConversationsAreRefusedAsChatRefusesThem) {
   };
   for (const char* body : bodies) {
     const ApiError wanted = chat_error(body);
-    const auto parsed = tokenize(body, served(), tokenizer());
+    const auto parsed = tokens_of(body, served(), tokenizer());
     ASSERT_TRUE(std::holds_alternative<ApiError>(parsed)) << body;
     EXPECT_EQ(std::get<ApiError>(parsed).param, wanted.param) << body;
     EXPECT_EQ(std::get<ApiError>(parsed).message, wanted.message) << body;
@@ -139,7 +147,7 @@ TEST(Tokenization, ConversationsCountAsChatCountsThem) {
                                       {"role": "assistant", "content": "y"}],
                          "continue_final_message": true})";
   const auto chat = parse_chat(body, served(), tokenizer());
-  const auto counted = tokenize(body, served(), tokenizer());
+  const auto counted = tokens_of(body, served(), tokenizer());
   const std::vector<TokenId>& ids = std::get<ChatRequest>(chat).prompt.prompt;
   EXPECT_EQ(json::parse(std::get<std::string>(counted)).at("tokens"),
             json::value(json::array(ids.begin(), ids.end())));
@@ -436,18 +444,18 @@ TEST(Tokenization, BothServersShapes) {
         EXPECT_TRUE(std::holds_alternative<std::string>(parsed)) << body;
         return json::parse(std::get<std::string>(parsed));
       };
-  const json::value vllm = ask(tokenize, R"({"prompt": "ab", "return_token_strs": true})");
+  const json::value vllm = ask(tokens_of, R"({"prompt": "ab", "return_token_strs": true})");
   EXPECT_EQ(vllm.at("count").to_number<std::size_t>(), vllm.at("tokens").as_array().size());
   EXPECT_EQ(vllm.at("max_model_len"), 1000);
   EXPECT_EQ(vllm.at("token_strs").as_array().size(), vllm.at("tokens").as_array().size());
-  const json::value llama = ask(tokenize, R"({"content": "ab", "with_pieces": true})");
+  const json::value llama = ask(tokens_of, R"({"content": "ab", "with_pieces": true})");
   EXPECT_TRUE(llama.at("tokens").at(0).at("piece").is_string());
   const std::string back = R"({"tokens": )" +
-                           json::serialize(ask(tokenize, R"({"content": "ab é"})").at("tokens")) +
+                           json::serialize(ask(tokens_of, R"({"content": "ab é"})").at("tokens")) +
                            "}";
   EXPECT_EQ(ask(detokenize, back).at("prompt"), "ab é");
   EXPECT_EQ(ask(detokenize, back).at("content"), "ab é");
-  const json::value chat = ask(tokenize, R"({"messages": [{"role": "user", "content": "x"}]})");
+  const json::value chat = ask(tokens_of, R"({"messages": [{"role": "user", "content": "x"}]})");
   EXPECT_GT(chat.at("count").to_number<std::size_t>(), 5U);
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/chat_completions.h"
 #include "api/logprobs.h"
 
 namespace g4::api {
@@ -29,42 +28,47 @@ std::string llama_tokens(Fields& fields, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-Parsed<std::string> tokenize(std::string_view body, const ServedModel& model,
-                             const Tokenizer& tokenizer) {
+Parsed<TokenizeRequest> parse_tokenize(std::string_view body, const ServedModel& model,
+                                       const Tokenizer& tokenizer) {
   auto parsed = parse_object(body);
   if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
   const json::object& object = std::get<json::object>(parsed);
   if (auto error = check_model(object, model)) return *error;
   Fields fields(object);
+  TokenizeRequest request;
   if (fields.find("content")) {
-    std::string answer = llama_tokens(fields, tokenizer);
+    request.answer = llama_tokens(fields, tokenizer);
     if (fields.error()) return *fields.error();
-    return answer;
+    return request;
   }
-
-  std::vector<TokenId> ids;
+  request.strings = fields.boolean("return_token_strs", false);
   if (fields.find("messages")) {
-    auto read = read_conversation(fields, model, tokenizer);
+    auto read = read_conversation(fields, model);
     if (auto* error = std::get_if<ApiError>(&read)) return *error;
-    auto& conversation = std::get<Conversation>(read);
-    if (!conversation.images.empty())
-      return invalid("messages", "the tokens of images are not counted here yet");
-    ids = std::move(conversation.tokens);
+    request.conversation = std::move(std::get<Conversation>(read));
+    if (request.conversation.media.empty())
+      request.tokens = chat::to_tokens(request.conversation.rendered, tokenizer);
   } else {
     const auto prompt = fields.string("prompt");
     if (!prompt) fields.fail("prompt", "\"prompt\", \"messages\" or \"content\" is required");
-    ids = tokenizer.encode(prompt.value_or(""), Tokenizer::Special::kParse);
-    if (fields.boolean("add_special_tokens", true)) ensure_bos(ids, tokenizer);
+    request.tokens = tokenizer.encode(prompt.value_or(""), Tokenizer::Special::kParse);
+    if (fields.boolean("add_special_tokens", true)) ensure_bos(request.tokens, tokenizer);
   }
-  const bool strings = fields.boolean("return_token_strs", false);
   if (fields.error()) return *fields.error();
+  return request;
+}
+
+std::string tokenize_answer(const TokenizeRequest& request, const ServedModel& model,
+                            const Tokenizer& tokenizer) {
+  if (!request.answer.empty()) return request.answer;
   json::object answer;
-  answer["count"] = ids.size();
+  answer["count"] = request.tokens.size();
   answer["max_model_len"] = model.context_tokens_max;
-  answer["tokens"] = json::array(ids.begin(), ids.end());
-  if (strings) {
+  answer["tokens"] = json::array(request.tokens.begin(), request.tokens.end());
+  if (request.strings) {
     json::array texts;
-    for (TokenId id : ids) texts.emplace_back(token_text(id, tokenizer, TokenSpelling::kText));
+    for (TokenId id : request.tokens)
+      texts.emplace_back(token_text(id, tokenizer, TokenSpelling::kText));
     answer["token_strs"] = std::move(texts);
   }
   return to_json(answer);

@@ -12,6 +12,7 @@
 
 #include "app/commands.h"
 #include "app/interrupt.h"
+#include "app/media_files.h"
 #include "app/models_folder.h"
 #include "app/options.h"
 #include "app/session.h"
@@ -26,12 +27,14 @@ constexpr const char* kHelp =
     "/help   this text\n"
     "/reset  forget the conversation\n"
     "/system TEXT  instructions for the model; forgets the conversation\n"
+    "/image FILE, /video FILE  shown with your next words; may be repeated\n"
     "/exit   leave (also Ctrl-D)\n"
     "Ctrl-C stops an answer. A line that ends in \\ goes on in the next one.\n";
 
 struct ChatArguments {
   ModelArguments model;
   SamplingArguments sampling;
+  MediaFlags media;
   std::string system;
 };
 
@@ -108,6 +111,10 @@ class Chat {
     } else if (line.starts_with("/system ")) {
       system_ = line.substr(8);
       reset();
+    } else if (line.starts_with("/image ")) {
+      show({chat::Part::Kind::kImage, line.substr(7)});
+    } else if (line.starts_with("/video ")) {
+      show({chat::Part::Kind::kVideo, line.substr(7)});
     } else if (line.starts_with('/')) {
       fmt::print("There is no {}; /help lists what there is.\n", line);
     } else {
@@ -119,11 +126,39 @@ class Chat {
  private:
   void reset() {
     messages_.clear();
+    media_.clear();
+    shown_.clear();
     if (!system_.empty()) messages_.push_back(text_message(chat::Role::kSystem, system_));
   }
 
+  // Looked at now, so that a wrong file is told at once; sent with the next words.
+  void show(const NamedFile& file) {
+    if (const Status sight = session_.check_sight(); !sight) {
+      fail(sight.error());
+      return;
+    }
+    Result<PromptMedium> medium = read_medium(file, arguments_.media);
+    if (!medium) {
+      fail(medium.error());
+      return;
+    }
+    fmt::print("{}\n", description(file, *medium));
+    media_.push_back(*std::move(medium));
+    shown_.push_back({file.kind, "", {}});
+  }
+
+  // With what is shown before it.
+  chat::Message user_message(const std::string& line) const {
+    chat::Message message = text_message(chat::Role::kUser, line);
+    if (shown_.empty()) return message;
+    std::vector<chat::Part> parts = shown_;
+    parts.push_back({chat::Part::Kind::kText, line, {}});
+    message.content = std::move(parts);
+    return message;
+  }
+
   void answer(const std::string& line, InterruptWatch& interrupt) {
-    messages_.push_back(text_message(chat::Role::kUser, line));
+    messages_.push_back(user_message(line));
     interrupt.reset();
     std::string text;
     const Result<GenerationTimes> times = generate(interrupt, text);
@@ -132,6 +167,7 @@ class Chat {
       fail(times.error());
       return;
     }
+    shown_.clear();
     messages_.push_back(text_message(chat::Role::kAssistant, text));
     fmt::print("\n");
     if (!arguments_.model.quiet)
@@ -140,7 +176,7 @@ class Chat {
 
   Result<GenerationTimes> generate(const InterruptWatch& interrupt, std::string& text) {
     GenerateRequest request;
-    request.prompt = G4_TRY(session_.chat_prompt(messages_));
+    G4_TRY(session_.chat_prompt(messages_, media_, request));
     request.sampling = to_sampling(arguments_.sampling, session_.model().defaults);
     request.output_tokens_max = arguments_.sampling.max_tokens;
     request.stop = arguments_.sampling.stop;
@@ -164,12 +200,16 @@ class Chat {
   const ChatArguments& arguments_;
   std::string system_;
   std::vector<chat::Message> messages_;
+  std::vector<PromptMedium> media_;  // of all messages, then those of shown_
+  std::vector<chat::Part> shown_;    // not yet sent
 };
 
 Result<int> run(const ChatArguments& arguments) {
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   const std::vector<chat::Message> probe{text_message(chat::Role::kUser, "Hello")};
-  G4_TRY(session->chat_prompt(probe));  // a base model is told before the first question
+  GenerateRequest unsent;
+  G4_TRY(
+      session->chat_prompt(probe, {}, unsent));  // a base model is told before the first question
   InterruptWatch interrupt;
   LineReader reader;
   if (isatty(STDOUT_FILENO) == 1)
@@ -189,6 +229,7 @@ void add_chat_command(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model in the terminal");
   add_model_options(*command, arguments->model);
   command->add_option("--system", arguments->system, "Instructions before the conversation");
+  add_media_flags(*command, arguments->media);
   add_answer_options(*command, arguments->sampling);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {

@@ -4,8 +4,8 @@
 #include <boost/json.hpp>
 
 #include "app/commands.h"
-#include "app/image_files.h"
 #include "app/interrupt.h"
+#include "app/media_files.h"
 #include "app/options.h"
 #include "app/session.h"
 
@@ -16,37 +16,44 @@ struct RunArguments {
   ModelArguments model;
   SamplingArguments sampling;
   std::optional<std::string> prompt, system;
-  std::vector<std::string> images;
-  std::string image_tokens = "280";
+  std::vector<NamedFile> files;
+  MediaFlags media;
   bool raw = false;
   bool json = false;
 };
 
-// Fills prompt and images. Images come before the words of their turn, as the model was trained.
-Status make_prompt(const Session& session, const RunArguments& arguments,
-                   GenerateRequest& request) {
-  std::vector<std::shared_ptr<const ImageInput>> images;
-  for (const std::string& path : arguments.images)
-    images.push_back(G4_TRY(read_image(path, arguments.image_tokens)));
-  const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
-  const bool plain = arguments.raw || session.chat_template() == chat::TemplateKind::kNone;
-  if (plain && arguments.system)
-    return Error{"--system needs a chat template, and this prompt is continued as plain text"};
-  if (plain && !images.empty())
-    return Error{"--image needs a model that chats, and this prompt is continued as plain text"};
-  if (plain) {
-    request.prompt = session.text_prompt(text);
-    return {};
-  }
+// The files come before the words of their turn, as the model was trained.
+Status make_chat_prompt(const Session& session, const RunArguments& arguments,
+                        const std::string& text, GenerateRequest& request) {
   std::vector<chat::Message> messages;
   if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
   messages.push_back(text_message(chat::Role::kUser, text));
-  if (!images.empty()) {
-    std::vector<chat::Part> parts(images.size(), {chat::Part::Kind::kImage, "", {}});
-    parts.push_back({chat::Part::Kind::kText, text, {}});
-    messages.back().content = std::move(parts);
+  if (arguments.files.empty()) return session.chat_prompt(messages, {}, request);
+  G4_TRY(session.check_sight());
+  std::vector<PromptMedium> media;
+  std::vector<chat::Part> parts;
+  for (const NamedFile& file : arguments.files) {
+    media.push_back(G4_TRY(read_medium(file, arguments.media)));
+    parts.push_back({file.kind, "", {}});
+    if (!arguments.model.quiet) fmt::print(stderr, "{}\n", description(file, media.back()));
   }
-  return session.chat_prompt(messages, images, request);
+  parts.push_back({chat::Part::Kind::kText, text, {}});
+  messages.back().content = std::move(parts);
+  return session.chat_prompt(messages, media, request);
+}
+
+// Fills prompt and images.
+Status make_prompt(const Session& session, const RunArguments& arguments,
+                   GenerateRequest& request) {
+  const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
+  if (!arguments.raw && session.chat_template() != chat::TemplateKind::kNone)
+    return make_chat_prompt(session, arguments, text, request);
+  if (arguments.system)
+    return Error{"--system needs a chat template, and this prompt is continued as plain text"};
+  if (!arguments.files.empty())
+    return Error{"--image and --video need a model that chats; this prompt is continued as text"};
+  request.prompt = session.text_prompt(text);
+  return {};
 }
 
 std::string_view finish_name(Finished::Reason reason) {
@@ -112,7 +119,8 @@ void add_run_command(CLI::App& app, Run& chosen) {
   add_model_options(*command, arguments->model);
   command->add_option("PROMPT", arguments->prompt, "What to ask (absent: standard input)");
   command->add_option("--system", arguments->system, "Instructions before the conversation");
-  add_image_options(*command, arguments->images, arguments->image_tokens);
+  add_media_files(*command, arguments->files);
+  add_media_flags(*command, arguments->media);
   command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
   command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
   add_answer_options(*command, arguments->sampling);

@@ -10,7 +10,7 @@
 #include "app/models_folder.h"
 #include "base/progress.h"
 #include "base/thread_annotations.h"
-#include "service/image_prompt.h"
+#include "service/media_prompt.h"
 
 namespace g4::app {
 namespace {
@@ -82,28 +82,26 @@ Result<std::unique_ptr<Session>> Session::open(const ModelArguments& arguments) 
   return session;
 }
 
-Result<std::vector<TokenId>> Session::chat_prompt(std::span<const chat::Message> messages) const {
+Status Session::check_sight() const {
+  if (!has_media_tokens(tokenizer())) return Error{fmt::format("{} reads text only", model_.path)};
+  if (!model_.vision)
+    return Error{fmt::format("{} reads text only: give the file of its vision tower with --mmproj",
+                             model_.path)};
+  return {};
+}
+
+Status Session::chat_prompt(std::span<const chat::Message> messages,
+                            std::span<const PromptMedium> media, GenerateRequest& request) const {
   if (template_ == chat::TemplateKind::kNone)
     return Error{fmt::format(
         "{} is a base model: it continues text and has no chat template (use `gemma4 run`, or "
         "--chat-template if you know which one it was trained with)",
         model_.path)};
-  const chat::Rendered prompt = G4_TRY(chat::render(template_, messages, {}, {}));
-  return chat::to_tokens(prompt, tokenizer());
-}
-
-Status Session::chat_prompt(std::span<const chat::Message> messages,
-                            std::span<const std::shared_ptr<const ImageInput>> images,
-                            GenerateRequest& request) const {
-  const std::optional<ImageTokens> ids = image_tokens(tokenizer());
-  if (!images.empty() && (!ids || !model_.vision))
-    return Error{fmt::format("{} reads text only{}", model_.path,
-                             ids ? ": give the file of its vision tower with --mmproj" : "")};
-  request.prompt = G4_TRY(chat_prompt(messages));
-  if (images.empty()) return {};
-  ImagePrompt placed = G4_TRY(place_images(request.prompt, images, *ids));
-  request.prompt = std::move(placed.tokens);
-  request.images = std::move(placed.images);
+  if (!media.empty()) G4_TRY(check_sight());
+  const chat::Rendered rendered = G4_TRY(chat::render(template_, messages, {}, {}));
+  MediaPrompt prompt = G4_TRY(place_media(rendered, media, tokenizer()));
+  request.prompt = std::move(prompt.tokens);
+  request.images = std::move(prompt.images);
   return {};
 }
 

@@ -17,6 +17,7 @@
 #include "chat/message.h"
 #include "engine/engine.h"
 #include "runner/loaded_model.h"
+#include "service/prompt_media.h"
 #include "service/service.h"
 
 namespace g4::app {
@@ -30,12 +31,11 @@ class Session {
   chat::TemplateKind chat_template() const { return template_; }
   Service& service() { return *service_; }
 
-  // A conversation in the model's template; an Error if it has none.
-  Result<std::vector<TokenId>> chat_prompt(std::span<const chat::Message> messages) const;
-  // The same with images for its image parts, in order; fills prompt and images of the request.
-  Status chat_prompt(std::span<const chat::Message> messages,
-                     std::span<const std::shared_ptr<const ImageInput>> images,
+  // A conversation in the model's template, with media for its image and video parts, in order:
+  // fills prompt and images of the request. An Error if the model has no template, or no sight.
+  Status chat_prompt(std::span<const chat::Message> messages, std::span<const PromptMedium> media,
                      GenerateRequest& request) const;
+  Status check_sight() const;  // an Error if the model sees no images
   // Plain text after <bos>.
   std::vector<TokenId> text_prompt(std::string_view text) const;
 

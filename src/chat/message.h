@@ -15,11 +15,12 @@ namespace g4::chat {
 
 enum class Role : std::uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool };
 
-// Where a medium is and how closely to look, as the client wrote it; unchecked.
+// Where a medium is and how to look at it, as the client wrote it; unchecked.
 struct MediaSource {
-  std::string url;
-  std::string detail;
-  boost::json::value max_soft_tokens;  // null: not said
+  std::string url;                  // of an image or a video, unless...
+  std::vector<std::string> frames;  // ...a video is given as pictures: their URLs
+  boost::json::object options;      // what stood beside it: "detail", "fps", ...
+  std::string path;                 // of the object that held the options, for errors
 };
 
 // One piece of a message. A medium is only a placeholder in the prompt.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -81,22 +83,66 @@ Result<Role> read_role(const json::object& object, std::string_view path) {
                fmt::format("must be system, developer, user, assistant or tool, not \"{}\"", role));
 }
 
-// {"image_url": {"url", "detail", "max_soft_tokens"}}, or the URL alone. A part of type "image" of
-// other servers may carry none: the template asks for nothing more.
-Result<MediaSource> read_media(const json::object& part, std::string_view key,
+Result<std::vector<std::string>> read_frames(const json::value& value, std::string_view path) {
+  if (!value.is_array() || value.get_array().empty())
+    return wrong(path, "must be a list of the URLs of pictures");
+  std::vector<std::string> frames;
+  for (const json::value& frame : value.get_array()) {
+    if (!frame.is_string()) return wrong(at(path, frames.size()), "must be a string");
+    frames.emplace_back(frame.get_string());
+  }
+  return frames;
+}
+
+// Where the medium is, out of the object that tells it: "url", "frames", or llama-server's "data".
+Status read_place(const json::object& source, MediaSource& media, std::string_view path) {
+  if (const json::value* frames = find(source, "frames")) {
+    media.frames = G4_TRY(read_frames(*frames, in(path, "frames")));
+  } else if (find(source, "data") != nullptr) {
+    media.url = "data:;base64," + G4_TRY(need_string(source, "data", path));
+  } else {
+    media.url = G4_TRY(need_string(source, "url", path));
+  }
+  return {};
+}
+
+// All members but the medium itself, which may be long.
+json::object options_beside(const json::object& source) {
+  constexpr std::string_view kMedia[] = {"url",   "frames",    "data",  "image_url",
+                                         "image", "video_url", "video", "input_video"};
+  json::object options;
+  for (const auto& [key, value] : source)
+    if (std::ranges::find(kMedia, std::string_view(key)) == std::end(kMedia)) options[key] = value;
+  return options;
+}
+
+// {"image_url": {"url", ...}}, the URL alone ({"image_url": "..."}), or the pictures of a video
+// ({"video": ["...", "..."], "fps": 2}). `keys`: names that clients give the member. A part of
+// other servers may carry none of them: the template asks for nothing more.
+Result<MediaSource> read_media(const json::object& part,
+                               std::initializer_list<std::string_view> keys,
                                std::string_view path) {
   MediaSource media;
-  const json::value* value = find(part, key);
-  if (value == nullptr) return media;
-  if (value->is_string()) {
-    media.url = value->get_string();
+  media.path = path;
+  for (const std::string_view key : keys) {
+    const json::value* value = find(part, key);
+    if (value == nullptr) continue;
+    const std::string place = in(path, key);
+    if (value->is_object()) {
+      media.path = place;
+      media.options = options_beside(value->get_object());
+      G4_TRY(read_place(value->get_object(), media, place));
+      return media;
+    }
+    media.options = options_beside(part);
+    if (value->is_array())
+      media.frames = G4_TRY(read_frames(*value, place));
+    else if (value->is_string())
+      media.url = value->get_string();
+    else
+      return wrong(place, "must be an object with \"url\", or a URL");
     return media;
   }
-  const std::string place = in(path, key);
-  const json::object* source = G4_TRY(as_object(*value, place));
-  media.url = G4_TRY(need_string(*source, "url", place));
-  media.detail = G4_TRY(optional_string(*source, "detail", place)).value_or("");
-  if (const json::value* tokens = find(*source, "max_soft_tokens")) media.max_soft_tokens = *tokens;
   return media;
 }
 
@@ -107,10 +153,12 @@ Result<Part> read_part(const json::value& value, std::string_view path) {
   if (type == "refusal")  // the model's own words in stored history
     return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path)), {}};
   if (type == "image_url" || type == "image")
-    return Part{Part::Kind::kImage, {}, G4_TRY(read_media(*part, "image_url", path))};
+    return Part{Part::Kind::kImage, {}, G4_TRY(read_media(*part, {"image_url", "image"}, path))};
   if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}, {}};
   if (type == "video_url" || type == "input_video" || type == "video")
-    return Part{Part::Kind::kVideo, {}, {}};
+    return Part{Part::Kind::kVideo,
+                {},
+                G4_TRY(read_media(*part, {"video_url", "video", "input_video"}, path))};
   return wrong(in(path, "type"),
                fmt::format("must be text, image_url, input_audio or video_url, not \"{}\"", type));
 }

@@ -163,7 +163,8 @@ Result<PictureMark> read_picture_mark(std::span<const std::byte, kPictureBytes> 
   PictureMark mark;
   mark.index = in.take<std::int64_t>();
   mark.seconds = in.take<double>();
-  if (mark.index < 0 || !(mark.seconds >= 0 && std::isfinite(mark.seconds)))
+  constexpr double kSecondsMax = 1e9;
+  if (mark.index < 0 || !(mark.seconds >= 0 && mark.seconds <= kSecondsMax))
     return Error{"a picture out of place"};
   return mark;
 }

@@ -10,7 +10,7 @@
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
-#include "serve/image_reader.h"
+#include "serve/media_reader.h"
 
 namespace g4 {
 namespace {
@@ -50,7 +50,10 @@ bool is_open_to_all(std::string_view path) { return path == "/health" || path ==
 
 struct TextServer::Impl {
   Impl(Service& s, api::ServedModel m, TextServerOptions o)
-      : service(s), model(std::move(m)), keys(std::move(o.api_keys)), images(s.tokenizer()) {
+      : service(s),
+        model(std::move(m)),
+        keys(std::move(o.api_keys)),
+        media(s.tokenizer(), model.context_tokens_max) {
     o.http.error_body = [](int status, std::string_view message) {
       return api::error_body(status, message);
     };
@@ -73,9 +76,7 @@ struct TextServer::Impl {
     });
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
-    router.add("POST", "/tokenize", [this](ExchangePtr x) {
-      respond_parsed(*x, api::tokenize(x->request().body, model, service.tokenizer()));
-    });
+    router.add("POST", "/tokenize", [this](ExchangePtr x) { tokenize(std::move(x)); });
     router.add("POST", "/detokenize", [this](ExchangePtr x) {
       respond_parsed(*x, api::detokenize(x->request().body, model, service.tokenizer()));
     });
@@ -122,21 +123,48 @@ struct TextServer::Impl {
     generate<api::CompletionWriter>(std::move(exchange), std::move(parsed), "cmpl-");
   }
 
+  // Looks at the media of the request's conversation, if any; `then` gets the request or an error.
+  template <class Request, class Then>
+  void see(Request request, Then then) {
+    if (request.conversation.media.empty()) return then(std::move(request));
+    // A function object must be copyable; what it carries is not small.
+    auto shared = std::make_shared<Request>(std::move(request));
+    media.read(std::move(shared->conversation),
+               [shared, then](api::Parsed<api::SeenConversation> seen) {
+                 if (auto* error = std::get_if<api::ApiError>(&seen))
+                   return then(*std::move(error));
+                 shared->take(std::move(std::get<api::SeenConversation>(seen)));
+                 then(std::move(*shared));
+               });
+  }
+
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
-    auto* request = std::get_if<api::ChatRequest>(&parsed);
-    if (!request || request->images.empty())
-      return generate<api::ChatWriter>(std::move(exchange), std::move(parsed), "chatcmpl-");
-    images.read(std::move(*request), [this, exchange](api::Parsed<api::ChatRequest> seen) {
-      generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
-    });
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    see(std::move(std::get<api::ChatRequest>(parsed)),
+        [this, exchange](api::Parsed<api::ChatRequest> seen) {
+          generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
+        });
+  }
+
+  void tokenize(ExchangePtr exchange) {
+    auto parsed = api::parse_tokenize(exchange->request().body, model, service.tokenizer());
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    see(std::move(std::get<api::TokenizeRequest>(parsed)),
+        [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
+          if (auto* error = std::get_if<api::ApiError>(&seen))
+            return respond_error(*exchange, *error);
+          exchange->respond(
+              json_response(200, api::tokenize_answer(std::get<api::TokenizeRequest>(seen), model,
+                                                      service.tokenizer())));
+        });
   }
 
   Service& service;
   const api::ServedModel model;
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
-  ImageReader images;
+  MediaReader media;
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
@@ -154,7 +182,7 @@ std::uint16_t TextServer::port() const { return impl_->http->port(); }
 bool TextServer::drain(std::chrono::milliseconds grace) {
   impl_->draining = true;
   const bool all = impl_->http->drain(grace);
-  impl_->images.finish();
+  impl_->media.finish();
   // What was broken off is being cancelled; its sinks use what this server owns.
   impl_->service.drain();
   return all;
