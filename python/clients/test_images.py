@@ -1,4 +1,4 @@
-"""Images in chat through OpenAI's own client, against a random model with a vision tower."""
+"""Images and videos in chat through OpenAI's own client, against a random model with a vision tower."""
 
 import base64
 import unittest
@@ -18,6 +18,12 @@ def turn(*images, **source):
     parts = [{"type": "text", "text": "What is it?"}]
     return [{"role": "user", "content": parts + [
         {"type": "image_url", "image_url": {"url": data_url(name), **source}} for name in images]}]
+
+
+def video(name: str, **options):
+    return [{"role": "user", "content": [
+        {"type": "video_url", "video_url": {"url": data_url(name), **options}},
+        {"type": "text", "text": "What happens?"}]}]
 
 
 class Images(unittest.TestCase):
@@ -52,6 +58,50 @@ class Images(unittest.TestCase):
         whole = self.ask(turn("webp_lossy.webp", detail="low")).choices[0].message.content
         stream = self.ask(turn("webp_lossy.webp", detail="low"), stream=True)
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in stream), whole)
+
+    def test_usage_tells_what_each_image_cost(self):
+        details = self.ask(turn("png_rgb.png", "jpeg_420.jpg")).usage.prompt_tokens_details
+        media = details.media
+        self.assertEqual([m["part"] for m in media], ["messages[0].content[1]", "messages[0].content[2]"])
+        self.assertEqual(details.image_tokens, sum(m["tokens"] for m in media))
+        self.assertEqual(media[0]["size"], "53x37")
+        self.assertNotIn("notice", media[0])
+
+    def test_tokenize_counts_what_chat_counts(self):
+        messages = turn("png_rgb.png", detail="low") + [
+            {"role": "assistant", "content": "a"}, *video("video_webp.webp", num_frames=3)]
+        status, _, answer = self.server.post("/tokenize", {"messages": messages})
+        self.assertEqual(status, 200)
+        self.assertEqual(answer["count"], self.ask(messages).usage.prompt_tokens)
+
+    def test_a_video_costs_its_frames_and_says_so(self):
+        kinds = ("video_h264.mp4", "video_vp9.webm", "video_av1.mkv", "video_mpeg4.avi", "video_gif.gif")
+        for name in kinds:
+            usage = self.ask(video(name, num_frames=4)).usage
+            seen = usage.prompt_tokens_details.media[0]
+            self.assertEqual((seen["type"], seen["frames"]), ("video", 4), name)
+            self.assertEqual(usage.prompt_tokens_details.video_tokens, seen["tokens"])
+            self.assertTrue(4 * 50 < seen["tokens"] <= 4 * 72, name)
+        first = self.ask(video(kinds[0], fps=2, start=0.5, end=1.5)).usage.prompt_tokens_details.media[0]
+        self.assertEqual((first["frames"], first["seconds"]), (2, 1.0))
+
+    def test_pictures_may_be_a_video(self):
+        frames = [data_url(name) for name in ("png_rgb.png", "jpeg_420.jpg", "png_rgb.png")]
+        messages = [{"role": "user", "content": [
+            {"type": "text", "text": "What happens?"},
+            {"type": "video_url", "video_url": {"frames": frames, "fps": 0.5}}]}]
+        usage = self.ask(messages).usage.prompt_tokens_details
+        self.assertEqual((usage.media[0]["frames"], usage.media[0]["seconds"]), (3, 6.0))
+        _, _, tokens = self.server.post("/tokenize", {"messages": messages})
+        _, _, text = self.server.post("/detokenize", {"tokens": tokens["tokens"]})
+        for time in ("00:00 <|image>", " 00:02 <|image>", " 00:04 <|image>"):
+            self.assertIn(time, text["prompt"])
+
+    def test_media_that_fill_the_context_are_refused_early(self):
+        many = turn(*["png_rgb.png"] * 40, detail="high")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.ask(many)
+        self.assertEqual(caught.exception.code, "context_length_exceeded")
 
     def test_what_is_no_image_is_a_400_by_place(self):
         broken = base64.b64encode((FILES / "png_rgb.png").read_bytes()[:60]).decode()

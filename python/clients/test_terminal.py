@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from server import real_model
+from server import ROOT, real_model
 
 SECONDS = 20
 # A base model made to chat: its answers make no sense, and seldom end.
@@ -130,6 +130,28 @@ class Chat(unittest.TestCase):
                               input="Hello\nAnd then?\n", capture_output=True, timeout=SECONDS)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(re.findall(r"3 tokens in", done.stderr)), 2, done.stderr)
+
+    def test_images_and_videos_are_shown_with_the_next_words(self):
+        files = ROOT / "tests/golden/decode"
+        lines = ["/image nowhere.png", f"/image {files / 'png_rgb.png'}", f"/video {files / 'video_vp9.webm'}",
+                 "What is it?", "And then?", "/reset", "Hello"]
+        done = subprocess.run(
+            [os.environ["GEMMA4"], "chat", str(ROOT / "tests/golden/models/gemma4-vision"), "--chat-template",
+             "gemma4", "--frames", "3", "--max-tokens", "2", "--temperature", "0"],
+            text=True, input="".join(line + "\n" for line in lines), capture_output=True, timeout=SECONDS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("nowhere.png: cannot open", done.stderr)
+        costs = [int(n) for n in re.findall(r": (\d+) tokens[;,]", done.stdout)]
+        self.assertEqual(len(costs), 2, done.stdout)
+        prompts = [int(n) for n in re.findall(r"\[(\d+) prompt tokens", done.stderr)]
+        self.assertGreater(prompts[0], sum(costs))
+        self.assertGreater(prompts[1], prompts[0])  # they stay in the conversation...
+        self.assertLess(prompts[2], min(costs))  # ...until it is forgotten
+
+    def test_a_model_without_eyes_is_shown_nothing(self):
+        done = subprocess.run([os.environ["GEMMA4"], "chat", *CHATTY, "--max-tokens", "2"], text=True,
+                              input="/image x.png\n", capture_output=True, timeout=SECONDS)
+        self.assertIn("reads text only", done.stderr)
 
     def test_a_base_model_is_refused_before_the_first_question(self):
         done = subprocess.run([os.environ["GEMMA4"], "chat", real_model(), "--quiet"], text=True,
