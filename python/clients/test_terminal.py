@@ -108,7 +108,7 @@ class Chat(unittest.TestCase):
         terminal.wait_for(r"\[stopped; ")
         terminal.type("\x03")  # with no answer to stop it clears the line
         terminal.type("/help\n")
-        terminal.wait_for(r"/reset")
+        terminal.wait_for(r"next one\.\s+> ")  # between two lines a terminal keeps Ctrl-D to itself
         terminal.type("\x04")  # Ctrl-D leaves
         self.assertEqual(terminal.end(), 0)
 
@@ -120,7 +120,7 @@ class Chat(unittest.TestCase):
         self.assertEqual(terminal.end(), 0)
         terminal = self.chat()
         terminal.type("\x1b[A\x1b[A\n")  # up, up: the line of the earlier session
-        terminal.wait_for(r"/reset")
+        terminal.wait_for(r"next one\.\s+> ")
         terminal.type("\x04")
         self.assertEqual(terminal.end(), 0)
 
