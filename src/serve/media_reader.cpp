@@ -47,6 +47,28 @@ Result<PromptMedium> see(api::FramesPart& part) {
   return PromptMedium(G4_TRY(see_frames(files, part.fps, part.budget)));
 }
 
+using Bytes = std::shared_ptr<std::atomic<std::int64_t>>;
+
+// The picture, counted in `total` for as long as anyone holds it.
+void count(std::shared_ptr<const ImageInput>& picture, const Bytes& total) {
+  const auto bytes = static_cast<std::int64_t>(picture->patches.size() * sizeof(float));
+  *total += bytes;
+  const ImageInput* held = picture.get();
+  picture = {held, [picture, total, bytes](const ImageInput*) mutable {
+               picture.reset();
+               *total -= bytes;
+             }};
+}
+
+void count(PromptMedium& medium, const Bytes& total) {
+  if (auto* image = std::get_if<PromptImage>(&medium)) return count(image->input, total);
+  for (PromptFrame& frame : std::get<PromptVideo>(medium).frames) count(frame.input, total);
+}
+
+api::ApiError too_much(std::string_view what) {
+  return {429, fmt::format("{}; no more are taken now", what), std::nullopt, "queue_full"};
+}
+
 }  // namespace
 
 // One medium after the other: two requests at a time keep two cores busy.
@@ -54,15 +76,18 @@ api::Parsed<api::SeenConversation> MediaReader::see(api::Conversation& conversat
   std::vector<PromptMedium> seen;
   std::uint64_t tokens = 0;
   for (api::RequestMedium& medium : conversation.media) {
+    if (*picture_bytes_ > limits_.picture_bytes_max)
+      return too_much("the images and videos of running and waiting requests fill their memory");
     auto prompt = std::visit([](auto& part) { return g4::see(part); }, medium.part);
     if (!prompt)
       return api::invalid(medium.path, fmt::format("{}: {}", medium.path, prompt.error().message));
+    count(*prompt, picture_bytes_);
     tokens += prompt_tokens(*prompt);
-    if (tokens >= context_tokens_max_)
+    if (tokens >= limits_.context_tokens_max)
       return api::ApiError{400,
                            fmt::format("{}: with it images and videos take {} tokens, and prompt "
                                        "and answer together have {}",
-                                       medium.path, tokens, context_tokens_max_),
+                                       medium.path, tokens, limits_.context_tokens_max),
                            medium.path, "context_length_exceeded"};
     seen.push_back(*std::move(prompt));
   }
@@ -75,15 +100,13 @@ void MediaReader::read(api::Conversation conversation, Done done) {
   const std::int64_t bytes = file_bytes(conversation);
   const auto leave = [this, bytes] {
     --waiting_;
-    bytes_ -= bytes;
+    file_bytes_ -= bytes;
   };
-  const bool crowded = ++waiting_ > kWaitingMax;
-  const bool heavy = (bytes_ += bytes) > kBytesMax;
+  const bool crowded = ++waiting_ > limits_.waiting_max;
+  const bool heavy = (file_bytes_ += bytes) > limits_.file_bytes_max;
   if (crowded || heavy) {
     leave();
-    return done(api::ApiError{
-        429, "too many images and videos are waiting to be decoded; no more are taken now",
-        std::nullopt, "queue_full"});
+    return done(too_much("too many images and videos are waiting to be decoded"));
   }
   // A function object of asio must be copyable; what it carries is not small.
   auto shared = std::make_shared<api::Conversation>(std::move(conversation));

@@ -1,30 +1,36 @@
 // MediaReader: the images and videos of requests, decoded and put into their prompts on threads of
 // its own, so that neither the HTTP threads nor the engine wait for a decoder.
 //
-// Bounded: at most kWaitingMax requests with media, with kBytesMax of files, are in here at once;
-// more are refused. Threads: read() from any.
+// Bounded by MediaLimits; what is too much is told 429. Threads: read() from any.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "api/chat_completions.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
 
+struct MediaLimits {
+  int waiting_max = 64;                                   // requests that are being read
+  std::int64_t file_bytes_max = std::int64_t{512} << 20;  // of their files together
+  // Of the pictures of all open requests; their last medium may go past it.
+  std::int64_t picture_bytes_max = std::int64_t{2} << 30;
+  // Media that would fill a context are not decoded to the end.
+  std::uint64_t context_tokens_max = 0;
+};
+
 class MediaReader {
  public:
   static constexpr int kThreads = 2;
-  static constexpr int kWaitingMax = 64;
-  static constexpr std::int64_t kBytesMax = std::int64_t{512} << 20;
   using Done = std::function<void(api::Parsed<api::SeenConversation>)>;
 
-  // Media that would fill a context of `context_tokens_max` are not decoded to the end.
-  MediaReader(const Tokenizer& tokenizer, std::uint64_t context_tokens_max)
-      : tokenizer_(tokenizer), context_tokens_max_(context_tokens_max), threads_(kThreads) {}
+  MediaReader(const Tokenizer& tokenizer, MediaLimits limits)
+      : tokenizer_(tokenizer), limits_(limits), threads_(kThreads) {}
   ~MediaReader() { finish(); }
 
   // done is called once, at once if there is too much, else on a thread of the reader.
@@ -36,9 +42,12 @@ class MediaReader {
   api::Parsed<api::SeenConversation> see(api::Conversation& conversation) const;
 
   const Tokenizer& tokenizer_;
-  const std::uint64_t context_tokens_max_;
+  const MediaLimits limits_;
   std::atomic<int> waiting_ = 0;
-  std::atomic<std::int64_t> bytes_ = 0;
+  std::atomic<std::int64_t> file_bytes_ = 0;
+  // Shared with the pictures, which outlive their stay in here.
+  const std::shared_ptr<std::atomic<std::int64_t>> picture_bytes_ =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   boost::asio::thread_pool threads_;
 };
 
