@@ -1,10 +1,12 @@
 // Result<T>: a value or an Error with a sentence a user can act on.
 //
-// Foreign input (files, sockets, flags) fails as a Result; our own mistakes assert.
+// Foreign input (files, sockets, flags) fails as a Result; our own mistakes assert. An error that
+// must say more than a sentence derives from Error: its Result<T, E> turns into a Result<T>.
 // Member names follow std::expected, so that C++23 can replace this file.
 #pragma once
 
 #include <cassert>
+#include <concepts>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,11 +17,16 @@ struct Error {
   std::string message;
 };
 
-template <class T>
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // implicit on purpose
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // implicit on purpose
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // implicit on purpose
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}  // implicit on purpose
+  template <std::derived_from<E> Wider>
+    requires(!std::same_as<Wider, E>)
+  Result(Result<T, Wider> other)
+      : state_(other ? State(std::in_place_index<0>, std::move(other).value())
+                     : State(std::in_place_index<1>, std::move(other).error())) {}
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -42,21 +49,22 @@ class [[nodiscard]] Result {
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const& {
+  const E& error() const& {
     assert(!has_value());
     return *std::get_if<1>(&state_);
   }
-  Error&& error() && {
+  E&& error() && {
     assert(!has_value());
     return std::move(*std::get_if<1>(&state_));
   }
 
  private:
-  std::variant<T, Error> state_;
+  using State = std::variant<T, E>;
+  State state_;
 };
 
 template <>
-class [[nodiscard]] Result<void> {
+class [[nodiscard]] Result<void, Error> {
  public:
   Result() = default;
   Result(Error error) : error_(std::move(error)), failed_(true) {}  // implicit on purpose

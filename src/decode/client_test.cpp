@@ -34,7 +34,9 @@ class OtherDecoder {
   std::string path_;
 };
 
-std::string failure_with(const std::string& script) {
+using Fault = DecodeError::Fault;
+
+DecodeError failure_with(const std::string& script) {
   const OtherDecoder other(script);
   const std::string file = test::read_file("png_rgb.png");
   DecodeLimits limits;
@@ -42,19 +44,37 @@ std::string failure_with(const std::string& script) {
   const auto start = std::chrono::steady_clock::now();
   const auto image = decode_image(test::bytes_of(file), {}, limits);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2)) << script;
-  return image ? "it decoded" : image.error().message;
+  return image ? DecodeError{{"it decoded"}} : image.error();
 }
 
-TEST(DecoderClient, OutlivesWhateverADecoderDoes) {
-  EXPECT_EQ(failure_with("kill -SEGV $$"),
+TEST(DecoderClient, BlamesTheFileForWhateverADecoderDoesWithIt) {
+  const auto failure = [](const std::string& script) {
+    const DecodeError error = failure_with("printf G4Dr >&0; " + script);
+    EXPECT_EQ(error.fault, Fault::kFile) << script;
+    return error.message;
+  };
+  const std::string late = "the file took too long to decode; it may be damaged, or too large";
+  EXPECT_EQ(failure("kill -SEGV $$"),
             "the file made its decoder crash (signal 11); it is damaged or hostile");
-  EXPECT_EQ(failure_with("exec sleep 60"),
-            "the file took too long to decode; it may be damaged, or too large");
-  EXPECT_EQ(failure_with("exit 3"), "the media decoder ended with code 3 and no answer");
-  EXPECT_EQ(failure_with("yes nonsense >&0 2>&1"),
+  EXPECT_EQ(failure("exec sleep 60"), late);
+  EXPECT_EQ(failure("kill -XCPU $$"), late);
+  EXPECT_EQ(failure("exit 3"),
+            "the file made its decoder end with code 3; it is damaged or hostile");
+  EXPECT_EQ(failure("yes nonsense >&0 2>&1"),
             "the media decoder gave a wrong answer (no answer at all); the file is hostile");
-  EXPECT_EQ(failure_with("printf G4Da >&0; exec sleep 60"),
-            "the file took too long to decode; it may be damaged, or too large");
+  EXPECT_EQ(failure("printf G4Da >&0; exec sleep 60"), late);
+}
+
+TEST(DecoderClient, BlamesNoFileForADecoderThatCannotStart) {
+  const auto failure = [](const std::string& script) {
+    const DecodeError error = failure_with(script);
+    EXPECT_EQ(error.fault, Fault::kOurs) << script;
+    return error.message;
+  };
+  EXPECT_EQ(failure("exit 3"), "the media decoder ended with code 3 as it started");
+  EXPECT_EQ(failure("kill -SEGV $$"), "the media decoder crashed as it started (signal 11)");
+  EXPECT_EQ(failure("yes nonsense >&0 2>&1"),
+            "the media decoder is another program, or of another build");
 }
 
 TEST(DecoderClient, SaysWhichProgramIsMissing) {
@@ -63,6 +83,7 @@ TEST(DecoderClient, SaysWhichProgramIsMissing) {
   const auto image = test::image_of(file);
   ::unsetenv("G4_DECODER");
   ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().fault, Fault::kOurs);
   EXPECT_EQ(image.error().message,
             "cannot start the media decoder /nowhere/gemma4-decoder: No such file or directory");
 }
@@ -75,7 +96,9 @@ TEST(DecoderClient, ServesManyThreads) {
     threads.emplace_back([&] {
       for (int i = 0; i < 3; ++i) {
         EXPECT_TRUE(test::image_of(good));
-        EXPECT_FALSE(test::image_of(bad));
+        const auto image = test::image_of(bad);
+        ASSERT_FALSE(image);
+        EXPECT_EQ(image.error().fault, Fault::kFile);
       }
     });
   for (std::thread& thread : threads) thread.join();

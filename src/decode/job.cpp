@@ -82,6 +82,7 @@ Status start_libraries(const char* program) {
 }
 
 bool serve_one(int socket) {
+  if (!write_all(socket, kReadyBytes)) return false;
   std::array<std::byte, kRequestBytes> head;
   if (!read_all(socket, head)) return false;
   const auto request = read_request(head);

@@ -31,7 +31,7 @@ inline boost::json::array decode_cases(const std::string& name) {
   return json.at("cases").as_array();
 }
 
-inline Result<RgbImage> image_of(const std::string& file, ImageOptions options = {}) {
+inline Result<RgbImage, DecodeError> image_of(const std::string& file, ImageOptions options = {}) {
   return decode_image(bytes_of(file), options, DecodeLimits{});
 }
 

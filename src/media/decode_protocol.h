@@ -1,6 +1,7 @@
-// What the server and its decoder process say to each other over one socket: one request, one
-// answer.
+// What the server and its decoder process say to each other over one socket: the decoder is ready,
+// one request, one answer.
 //
+//   ready    kReadyBytes, once the decoder is locked in: what goes wrong before is no file's fault
 //   request  kRequestBytes (magic, options, limits, length of the file), then the file
 //   answer   kAnswerBytes (magic, outcome, sizes), then a sentence, or pictures, each with
 //            kPictureBytes (index, seconds) before its RGB
@@ -43,6 +44,9 @@ struct DecodeRequest {
 
   bool wants_video() const { return std::holds_alternative<VideoOptions>(options); }
 };
+
+inline constexpr std::array kReadyBytes{std::byte{'G'}, std::byte{'4'}, std::byte{'D'},
+                                        std::byte{'r'}};
 
 inline constexpr std::size_t kRequestBytes = 80;
 std::array<std::byte, kRequestBytes> write_request(const DecodeRequest& request);

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "media/decoder_process.h"
@@ -57,7 +60,42 @@ std::span<std::byte> bytes_of(std::vector<std::uint8_t>& values) {
   return std::as_writable_bytes(std::span(values));
 }
 
-// One request and its answer over one process.
+// From start to locked in, on a machine with much else to do.
+constexpr std::chrono::seconds kStartMax{30};
+
+DecodeError file_at_fault(std::string sentence) {
+  return {{std::move(sentence)}, DecodeError::Fault::kFile};
+}
+
+DecodeError we_failed(std::string sentence) {
+  return {{std::move(sentence)}, DecodeError::Fault::kOurs};
+}
+
+using Frames = Result<VideoFrames, DecodeError>;
+
+std::optional<DecodeError> await_ready(DecoderProcess& process) {
+  const Deadline deadline = std::chrono::steady_clock::now() + kStartMax;
+  std::array<std::byte, kReadyBytes.size()> bytes;
+  if (process.receive(bytes, deadline)) {
+    if (bytes == kReadyBytes) return std::nullopt;
+    return we_failed("the media decoder is another program, or of another build");
+  }
+  const Ending ending = process.end(deadline);
+  switch (ending.kind) {
+    case Ending::Kind::kLate:
+      return we_failed(
+          fmt::format("the media decoder did not start within {} s", kStartMax.count()));
+    case Ending::Kind::kSignal:
+      return we_failed(
+          fmt::format("the media decoder crashed as it started (signal {})", ending.number));
+    case Ending::Kind::kCode:
+      break;
+  }
+  return we_failed(
+      fmt::format("the media decoder ended with code {} as it started", ending.number));
+}
+
+// One request and its answer over one process that is ready.
 class Conversation {
  public:
   Conversation(DecoderProcess& process, const DecodeRequest& request)
@@ -65,7 +103,7 @@ class Conversation {
         request_(request),
         deadline_(std::chrono::steady_clock::now() + request.limits.time_max) {}
 
-  Result<VideoFrames> hold(std::span<const std::byte> file) {
+  Frames hold(std::span<const std::byte> file) {
     const auto head = write_request(request_);
     // A decoder may refuse early and stop listening: its answer is read all the same.
     if (process_.send(head, deadline_)) (void)process_.send(file, deadline_);
@@ -78,22 +116,36 @@ class Conversation {
   }
 
  private:
-  Error lost() { return Error{process_.ending(deadline_)}; }
-  static Error nonsense(const Error& error) {
-    return Error{fmt::format("the media decoder gave a wrong answer ({}); the file is hostile",
-                             error.message)};
+  DecodeError lost() {
+    const Ending ending = process_.end(deadline_);
+    switch (ending.kind) {
+      case Ending::Kind::kLate:
+        return file_at_fault("the file took too long to decode; it may be damaged, or too large");
+      case Ending::Kind::kSignal:
+        return file_at_fault(
+            fmt::format("the file made its decoder crash (signal {}); it is damaged or hostile",
+                        ending.number));
+      case Ending::Kind::kCode:
+        break;
+    }
+    return file_at_fault(fmt::format(
+        "the file made its decoder end with code {}; it is damaged or hostile", ending.number));
+  }
+  static DecodeError nonsense(const Error& error) {
+    return file_at_fault(fmt::format(
+        "the media decoder gave a wrong answer ({}); the file is hostile", error.message));
   }
 
-  Error refusal(std::uint32_t sentence_bytes) {
+  DecodeError refusal(std::uint32_t sentence_bytes) {
     std::string sentence(sentence_bytes, ' ');
     if (!process_.receive(std::as_writable_bytes(std::span(sentence)), deadline_)) return lost();
     // It goes into answers and logs: plain text only, whoever wrote it.
     for (char& c : sentence)
       if (c < ' ' || c > '~') c = '?';
-    return Error{std::move(sentence)};
+    return file_at_fault(std::move(sentence));
   }
 
-  Result<VideoFrames> pictures(const DecodeAnswer& answer) {
+  Frames pictures(const DecodeAnswer& answer) {
     VideoFrames video{answer.length, {}};
     for (std::int32_t i = 0; i < answer.pictures; ++i) {
       std::array<std::byte, kPictureBytes> bytes;
@@ -113,18 +165,19 @@ class Conversation {
   Deadline deadline_;
 };
 
-Result<VideoFrames> decode(std::span<const std::byte> file, const DecodeRequest& request) {
+Frames decode(std::span<const std::byte> file, const DecodeRequest& request) {
   if (request.file_bytes > request.limits.file_bytes_max)
-    return Error{fmt::format("the file has {} bytes, of which at most {} are allowed",
-                             request.file_bytes, request.limits.file_bytes_max)};
+    return file_at_fault(fmt::format("the file has {} bytes, of which at most {} are allowed",
+                                     request.file_bytes, request.limits.file_bytes_max));
   const std::string program = decoder_program();
   std::unique_ptr<DecoderProcess> process = spare().take(program);
   if (!process) {
     auto started = DecoderProcess::start(program);
-    if (!started) return std::move(started).error();
+    if (!started) return we_failed(std::move(started).error().message);
     process = *std::move(started);
   }
-  Result<VideoFrames> frames = Conversation(*process, request).hold(file);
+  if (auto failure = await_ready(*process)) return *std::move(failure);
+  Frames frames = Conversation(*process, request).hold(file);
   process.reset();
   spare().put(program);
   return frames;
@@ -132,23 +185,25 @@ Result<VideoFrames> decode(std::span<const std::byte> file, const DecodeRequest&
 
 }  // namespace
 
-Result<RgbImage> decode_image(std::span<const std::byte> file, ImageOptions options,
-                              const DecodeLimits& limits) {
+Result<RgbImage, DecodeError> decode_image(std::span<const std::byte> file, ImageOptions options,
+                                           const DecodeLimits& limits) {
   auto kind = file_kind(file);
-  if (!kind) return std::move(kind).error();
-  if (!is_picture(*kind)) return Error{"this file is a video, not an image"};
-  if (options.page < 0) return Error{"pages are counted from 0"};
+  if (!kind) return file_at_fault(std::move(kind).error().message);
+  if (!is_picture(*kind)) return file_at_fault("this file is a video, not an image");
+  if (options.page < 0) return file_at_fault("pages are counted from 0");
   auto frames = decode(file, {options, limits, static_cast<std::int64_t>(file.size())});
   if (!frames) return std::move(frames).error();
   return std::move(frames->frames.front().image);
 }
 
-Result<VideoFrames> decode_video(std::span<const std::byte> file, const VideoOptions& options,
-                                 const DecodeLimits& limits) {
+Result<VideoFrames, DecodeError> decode_video(std::span<const std::byte> file,
+                                              const VideoOptions& options,
+                                              const DecodeLimits& limits) {
   auto kind = file_kind(file);
-  if (!kind) return std::move(kind).error();
-  if (!is_video(*kind)) return Error{"this file is an image, not a video"};
-  if (Status status = check_video_options(options); !status) return std::move(status).error();
+  if (!kind) return file_at_fault(std::move(kind).error().message);
+  if (!is_video(*kind)) return file_at_fault("this file is an image, not a video");
+  if (Status status = check_video_options(options); !status)
+    return file_at_fault(std::move(status).error().message);
   return decode(file, {options, limits, static_cast<std::int64_t>(file.size())});
 }
 

@@ -133,7 +133,7 @@ bool DecoderProcess::receive(std::span<std::byte> bytes, Deadline deadline) {
   return true;
 }
 
-std::string DecoderProcess::ending(Deadline deadline) {
+Ending DecoderProcess::end(Deadline deadline) {
   const bool late = std::chrono::steady_clock::now() >= deadline;
   if (late) {
     ::kill(process_, SIGKILL);
@@ -144,11 +144,9 @@ std::string DecoderProcess::ending(Deadline deadline) {
   }
   reap(0);
   if (late || (WIFSIGNALED(*status_) && WTERMSIG(*status_) == SIGXCPU))
-    return "the file took too long to decode; it may be damaged, or too large";
-  if (WIFSIGNALED(*status_))
-    return fmt::format("the file made its decoder crash (signal {}); it is damaged or hostile",
-                       WTERMSIG(*status_));
-  return fmt::format("the media decoder ended with code {} and no answer", WEXITSTATUS(*status_));
+    return {Ending::Kind::kLate};
+  if (WIFSIGNALED(*status_)) return {Ending::Kind::kSignal, WTERMSIG(*status_)};
+  return {Ending::Kind::kCode, WEXITSTATUS(*status_)};
 }
 
 }  // namespace g4
