@@ -1,6 +1,7 @@
 #include "serve/media_reader.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/asio/post.hpp>
 #include <memory>
@@ -26,22 +27,23 @@ std::int64_t file_bytes(const api::Conversation& conversation) {
 }
 
 // Frees the bytes once they are seen.
-Result<std::vector<std::byte>> take(api::MediaFile& file) {
-  if (!file.url.empty()) return Error{"this server fetches nothing: send the file as a data: URL"};
+Result<std::vector<std::byte>, DecodeError> take(api::MediaFile& file) {
+  if (!file.url.empty())
+    return DecodeError{{"this server fetches nothing: send the file as a data: URL"}};
   return std::move(file.bytes);
 }
 
-Result<PromptMedium> see(api::ImagePart& part) {
+Result<PromptMedium, DecodeError> see(api::ImagePart& part) {
   const auto file = G4_TRY(take(part.file));
   return PromptMedium(G4_TRY(see_image(file, part.budget, part.page)));
 }
 
-Result<PromptMedium> see(api::VideoPart& part) {
+Result<PromptMedium, DecodeError> see(api::VideoPart& part) {
   const auto file = G4_TRY(take(part.file));
   return PromptMedium(G4_TRY(see_video(file, part.look)));
 }
 
-Result<PromptMedium> see(api::FramesPart& part) {
+Result<PromptMedium, DecodeError> see(api::FramesPart& part) {
   std::vector<std::vector<std::byte>> files;
   for (api::MediaFile& frame : part.frames) files.push_back(G4_TRY(take(frame)));
   return PromptMedium(G4_TRY(see_frames(files, part.fps, part.budget)));
@@ -65,6 +67,13 @@ void count(PromptMedium& medium, const Bytes& total) {
   for (PromptFrame& frame : std::get<PromptVideo>(medium).frames) count(frame.input, total);
 }
 
+api::ApiError refusal(const std::string& path, const DecodeError& error) {
+  if (error.fault == DecodeError::Fault::kFile)
+    return api::invalid(path, fmt::format("{}: {}", path, error.message));
+  spdlog::error("images and videos cannot be decoded: {}", error.message);
+  return {500, "this server cannot decode images and videos now; its log says why", path, ""};
+}
+
 api::ApiError too_much(std::string_view what) {
   return {429, fmt::format("{}; no more are taken now", what), std::nullopt, "queue_full"};
 }
@@ -79,8 +88,7 @@ api::Parsed<api::SeenConversation> MediaReader::see(api::Conversation& conversat
     if (*picture_bytes_ > limits_.picture_bytes_max)
       return too_much("the images and videos of running and waiting requests fill their memory");
     auto prompt = std::visit([](auto& part) { return g4::see(part); }, medium.part);
-    if (!prompt)
-      return api::invalid(medium.path, fmt::format("{}: {}", medium.path, prompt.error().message));
+    if (!prompt) return refusal(medium.path, prompt.error());
     count(*prompt, picture_bytes_);
     tokens += prompt_tokens(*prompt);
     if (tokens >= limits_.context_tokens_max)

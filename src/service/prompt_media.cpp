@@ -39,13 +39,15 @@ PromptImage make_prompt_image(ImageSize size, PreparedImage image) {
   return {make_input(image.plan, std::move(image.patches)), size, image.plan};
 }
 
-Result<PromptImage> see_image(std::span<const std::byte> file, ImageBudget budget,
-                              std::int32_t page) {
+Result<PromptImage, DecodeError> see_image(std::span<const std::byte> file, ImageBudget budget,
+                                           std::int32_t page) {
   const RgbImage image = G4_TRY(decode_image(file, {page}, {}));
-  return make_prompt_image(image.size(), G4_TRY(prepare_image(image, budget)));
+  auto prepared = prepare_image(image, budget);
+  if (!prepared) return DecodeError{prepared.error()};
+  return make_prompt_image(image.size(), *std::move(prepared));
 }
 
-Result<PromptVideo> see_video(std::span<const std::byte> file, const VideoLook& look) {
+Result<PromptVideo, DecodeError> see_video(std::span<const std::byte> file, const VideoLook& look) {
   DecodeLimits limits;
   limits.frames_max = std::min(limits.frames_max, look.frames_max);
   VideoFrames decoded = G4_TRY(decode_video(file, look.options, limits));
@@ -53,27 +55,31 @@ Result<PromptVideo> see_video(std::span<const std::byte> file, const VideoLook& 
   video.size = decoded.frames.front().image.size();
   video.seconds = stretch_seconds(decoded.length, look.options);
   for (VideoFrame& frame : decoded.frames) {
-    PreparedImage prepared = G4_TRY(prepare_image(frame.image, look.budget));
+    auto prepared = prepare_image(frame.image, look.budget);
+    if (!prepared) return DecodeError{prepared.error()};
     frame.image = {};  // a long video's frames are large
-    video.plan = prepared.plan;
-    video.frames.push_back({frame.seconds, make_input(prepared.plan, std::move(prepared.patches))});
+    video.plan = prepared->plan;
+    video.frames.push_back(
+        {frame.seconds, make_input(prepared->plan, std::move(prepared->patches))});
   }
   return video;
 }
 
-Result<PromptVideo> see_frames(std::span<const std::vector<std::byte>> files, double fps,
-                               ImageBudget budget) {
+Result<PromptVideo, DecodeError> see_frames(std::span<const std::vector<std::byte>> files,
+                                            double fps, ImageBudget budget) {
   PromptVideo video;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    Result<PromptImage> frame = see_image(files[i], budget);
-    if (!frame) return Error{fmt::format("frame {}: {}", i, frame.error().message)};
+    auto frame = see_image(files[i], budget);
+    if (!frame)
+      return DecodeError{{fmt::format("frame {}: {}", i, frame.error().message)},
+                         frame.error().fault};
     if (i == 0) {
       video.size = frame->size;
       video.plan = frame->plan;
     }
     video.frames.push_back({static_cast<double>(i) / fps, std::move(frame->input)});
   }
-  if (video.frames.empty()) return Error{"a video needs one frame at least"};
+  if (video.frames.empty()) return DecodeError{{"a video needs one frame at least"}};
   video.seconds = static_cast<double>(files.size()) / fps;
   return video;
 }

@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "engine/runner.h"
 #include "media/budget.h"
-#include "media/decode_protocol.h"
+#include "media/decoder_client.h"
 #include "media/patches.h"
 #include "media/video.h"
 
@@ -52,12 +52,12 @@ inline constexpr double kFramesPerSecond = 24;
 PromptImage make_prompt_image(ImageSize size, PreparedImage image);
 
 // page: of a PDF or TIFF, from 0.
-Result<PromptImage> see_image(std::span<const std::byte> file, ImageBudget budget,
-                              std::int32_t page = 0);
-Result<PromptVideo> see_video(std::span<const std::byte> file, const VideoLook& look);
+Result<PromptImage, DecodeError> see_image(std::span<const std::byte> file, ImageBudget budget,
+                                           std::int32_t page = 0);
+Result<PromptVideo, DecodeError> see_video(std::span<const std::byte> file, const VideoLook& look);
 // A video given as pictures, taken `fps` a second; each keeps its own size.
-Result<PromptVideo> see_frames(std::span<const std::vector<std::byte>> files, double fps,
-                               ImageBudget budget);
+Result<PromptVideo, DecodeError> see_frames(std::span<const std::vector<std::byte>> files,
+                                            double fps, ImageBudget budget);
 
 // Tokens that it adds to a prompt with its delimiters; a video's timestamps count as text.
 std::uint64_t prompt_tokens(const PromptMedium& medium);
