@@ -13,9 +13,9 @@
 #include <string>
 
 #include "app/checksum.h"
-#include "app/http_client.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "fetch/http_client.h"
 
 namespace g4::app {
 

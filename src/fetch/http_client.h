@@ -14,9 +14,9 @@
 
 #include "base/result.h"
 
-namespace g4::app {
+namespace g4 {
 
-using Headers = std::map<std::string, std::string, std::less<>>;  // names in lower case
+using AnswerHeaders = std::map<std::string, std::string, std::less<>>;  // names in lower case
 
 struct HttpGet {
   std::string url;
@@ -28,7 +28,7 @@ struct HttpGet {
 
 struct HttpAnswer {
   long status = 0;         // 0: no answer; then `failure` says why
-  Headers headers;         // of the last answer, over those of the redirects before it
+  AnswerHeaders headers;   // of the last answer, over those of the redirects before it
   std::string failure;     // a transfer that broke off or never began; the body may be partial
   bool can_retry = false;  // the failure may pass by itself
 };
@@ -60,4 +60,4 @@ std::string escape_segment(std::string_view segment);
 // An Error unless `url` is https, or http to a loopback address.
 Status check_url(const std::string& url);
 
-}  // namespace g4::app
+}  // namespace g4

@@ -1,4 +1,4 @@
-#include "app/http_client.h"
+#include "fetch/http_client.h"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
-namespace g4::app {
+namespace g4 {
 namespace {
 
 constexpr int kRedirectsMax = 8;
@@ -183,7 +183,7 @@ Result<HttpAnswer> HttpClient::get(const HttpGet& request, const OnStart& on_sta
                                    const OnBody& on_body) {
   const UrlParts origin = G4_TRY(parse_url(request.url));
   std::string url = request.url;
-  Headers headers;
+  AnswerHeaders headers;
   for (int hop = 0; hop <= kRedirectsMax; ++hop) {
     const UrlParts parts = G4_TRY(parse_url(url));
     if (Status status = check_parts(parts); !status) return status.error();
@@ -238,4 +238,4 @@ std::string escape_segment(std::string_view segment) {
 
 Status check_url(const std::string& url) { return check_parts(G4_TRY(parse_url(url))); }
 
-}  // namespace g4::app
+}  // namespace g4
