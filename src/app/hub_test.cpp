@@ -1,19 +1,16 @@
 #include "app/hub.h"
 
 #include <gmock/gmock.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "app/models_folder.h"
-
-extern char** environ;
+#include "fetch/test_script.h"
 
 namespace g4::app {
 namespace {
@@ -48,27 +45,12 @@ class Hub : public testing::Test {
   }
   void TearDown() override { fs::remove_all(models_); }
 
-  static void TearDownTestSuite() {
-    kill(server_, SIGTERM);
-    waitpid(server_, nullptr, 0);
-  }
   static void SetUpTestSuite() {
-    int ends[2];
-    ASSERT_EQ(pipe(ends), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    posix_spawn_file_actions_addclose(&actions, ends[0]);
-    std::string script = G4_SOURCE_DIR "/tests/hub_server.py";
-    char python[] = "python3";
-    char* argv[] = {python, script.data(), nullptr};
-    ASSERT_EQ(posix_spawnp(&server_, "python3", &actions, nullptr, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    FILE* out = fdopen(ends[0], "r");
-    ASSERT_EQ(fscanf(out, "%d %d", &hub_port_, &cdn_port_), 2);
-    fclose(out);
+    server_ = std::make_unique<TestScript>("hub_server.py");
+    hub_port_ = server_->port(0);
+    cdn_port_ = server_->port(1);
   }
+  static void TearDownTestSuite() { server_.reset(); }
 
   HubOptions options(const std::string& token = "") const {
     HubOptions options;
@@ -122,7 +104,7 @@ class Hub : public testing::Test {
   }
 
   fs::path models_;
-  static inline pid_t server_ = 0;
+  static inline std::unique_ptr<TestScript> server_;
   static inline int hub_port_ = 0, cdn_port_ = 0;
 };
 
