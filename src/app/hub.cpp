@@ -20,7 +20,7 @@ namespace json = boost::json;
 
 constexpr std::string_view kPublicHub = "https://huggingface.co";
 constexpr std::uint64_t kListingBytesMax = 32 << 20;
-constexpr std::uint32_t kListingSeconds = 60;
+constexpr std::chrono::seconds kListingTimeMax{60};
 constexpr std::uint64_t kFileBytesMax = 1ULL << 50;
 constexpr std::size_t kFilesMax = 4096;  // so that sums of sizes stay below 2^62
 
@@ -325,7 +325,7 @@ Result<fs::path> pull(const HubRef& ref, const HubOptions& options) {
                                      ref.name(), escape_segment(ref.revision)),
                   .bearer = options.token,
                   .body_bytes_max = kListingBytesMax,
-                  .seconds_max = kListingSeconds},
+                  .time_max = kListingTimeMax},
                  options.retry, explain_answer));
   const std::vector<HubFile> files = G4_TRY(parse_listing(listing));
   const std::vector<HubFile> chosen = G4_TRY(choose_files(ref, files));

@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <openssl/pem.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cctype>
@@ -9,46 +11,17 @@
 namespace g4 {
 namespace {
 
-constexpr int kRedirectsMax = 8;
 constexpr std::size_t kHeaderBytesMax = 64 * 1024;
+constexpr std::uint64_t kRedirectBytesMax = 1024 * 1024;  // of a body that nobody reads
 constexpr long kConnectSeconds = 20;
-constexpr long kStallSeconds = 60;  // no whole kilobyte a second for so long: broken off
 
-struct UrlParts {
-  std::string scheme, host, port;
-  bool same_origin(const UrlParts& other) const {
-    return scheme == other.scheme && host == other.host && port == other.port;
-  }
-};
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
-std::string url_part(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
-  std::string copy(text);
-  curl_free(text);
-  return copy;
-}
-
-// Read by curl's own parser, so that we judge the host that curl will really ask.
-Result<UrlParts> parse_url(const std::string& text) {
-  const std::unique_ptr<CURLU, void (*)(CURLU*)> url(curl_url(), curl_url_cleanup);
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
-    return Error{fmt::format("'{}' is no address", text)};
-  return UrlParts{url_part(url.get(), CURLUPART_SCHEME), url_part(url.get(), CURLUPART_HOST),
-                  url_part(url.get(), CURLUPART_PORT)};
-}
-
-bool is_loopback(const std::string& host) {
-  const bool dotted =
-      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
-  return dotted || host == "localhost" || host == "[::1]";
-}
-
-Status check_parts(const UrlParts& parts) {
-  if (parts.scheme == "https") return {};
-  if (parts.scheme == "http" && is_loopback(parts.host)) return {};
-  return Error{fmt::format("{}://{} is refused: downloads use https only (http only on loopback)",
-                           parts.scheme, parts.host)};
+bool is_loopback(const Url& url) {
+  static const Network v4 = *parse_network("127.0.0.0/8"), v6 = *parse_network("::1");
+  if (!url.address()) return url.host() == "localhost";
+  return v4.contains(*url.address()) || v6.contains(*url.address());
 }
 
 bool can_retry(CURLcode code) {
@@ -69,12 +42,29 @@ bool can_retry(CURLcode code) {
   }
 }
 
+Trouble trouble_of(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+      return Trouble::kUnreachable;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+      return Trouble::kUntrusted;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Trouble::kTooSlow;
+    default:
+      return Trouble::kBroken;
+  }
+}
+
 // What the callbacks of one hop share.
 struct Transfer {
-  CURL* curl = nullptr;
-  const OnStart* on_start = nullptr;
-  const OnBody* on_body = nullptr;
-  std::uint64_t body_bytes_max = 0;
+  CURL* curl;
+  const HttpGet& request;
+  const std::string& host;  // of the first hop: what the caller knows
+  const OnStart& on_start;
+  const OnBody& on_body;
+  const AddressRule& may_connect;
   std::uint64_t body_bytes = 0;
   HttpAnswer answer{};
   std::size_t header_bytes = 0;
@@ -88,18 +78,26 @@ struct Transfer {
   Status start() {
     started = true;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    return is_redirect() ? Status{} : (*on_start)(answer);
+    if (is_redirect()) return {};
+    if (Status status = on_start(answer); !status) return status;
+    curl_off_t length = -1;
+    curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return check_size(length < 0 ? 0 : static_cast<std::uint64_t>(length), request.body_bytes_max);
   }
 
   Status body(std::string_view bytes) {
     if (!started) {
       if (Status status = start(); !status) return status;
     }
-    if (is_redirect()) return {};
     body_bytes += bytes.size();
-    if (body_bytes > body_bytes_max)
-      return Error{fmt::format("the answer is larger than the {} bytes expected", body_bytes_max)};
-    return (*on_body)(bytes);
+    if (is_redirect()) return check_size(body_bytes, kRedirectBytesMax);
+    if (Status status = check_size(body_bytes, request.body_bytes_max); !status) return status;
+    return on_body(bytes);
+  }
+
+  Status check_size(std::uint64_t bytes, std::uint64_t bytes_max) const {
+    if (bytes <= bytes_max) return {};
+    return Error{fmt::format("{}: the answer is larger than {} bytes", host, bytes_max)};
   }
 };
 
@@ -121,7 +119,8 @@ std::size_t receive_header(char* data, std::size_t, std::size_t size, void* user
   auto& transfer = *static_cast<Transfer*>(user);
   transfer.header_bytes += size;
   if (transfer.header_bytes > kHeaderBytesMax) {
-    transfer.error = fmt::format("the answer's headers exceed {} bytes", kHeaderBytesMax);
+    transfer.error =
+        fmt::format("{}: the answer's headers exceed {} bytes", transfer.host, kHeaderBytesMax);
     return 0;
   }
   const std::string_view line(data, size);
@@ -139,27 +138,76 @@ std::size_t receive_body(char* data, std::size_t, std::size_t size, void* user) 
   return 0;  // curl ends the transfer with CURLE_WRITE_ERROR
 }
 
+// Close-on-exec: the server starts programs.
+curl_socket_t open_socket(void* user, curlsocktype purpose, curl_sockaddr* to) {
+  const auto& transfer = *static_cast<Transfer*>(user);
+  if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
+  if (transfer.may_connect) {
+    const auto address = IpAddress::of(&to->addr, to->addrlen);
+    if (!address || !transfer.may_connect(*address)) return CURL_SOCKET_BAD;
+  }
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+int watch_stop(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(user)->request.stop.stop_requested() ? 1 : 0;
+}
+
 }  // namespace
 
 struct HttpClient::Impl {
+  HttpRules rules;
   CURL* curl = nullptr;
 
-  void set_up(const HttpGet& request, const std::string& url, bool with_token,
-              Transfer& transfer) const {
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  void set_limits(const HttpGet& request, Clock::time_point deadline) const {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1024L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.seconds_max));
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "gemma4/" G4_VERSION);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_max.count()));
+    if (request.time_max.count() == 0) return;
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now()).count();
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left, 1)));
+    // Else a slow resolver is waited for beyond that; the thread that curl gives it ends by itself.
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+  }
+
+  void set_trust() const {
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    if (rules.proxy == Proxy::kNone) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    if (rules.authorities_pem.empty()) return;
+    // Beside the blob curl still looks into the system's folder of authorities.
+    curl_blob blob{const_cast<char*>(rules.authorities_pem.data()), rules.authorities_pem.size(),
+                   CURL_BLOB_COPY};
+    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+  }
+
+  void set_callbacks(Transfer& transfer) const {
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch_stop);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  }
+
+  CURLcode perform(const Url& url, bool with_token, Clock::time_point deadline,
+                   Transfer& transfer) const {
+    curl_easy_reset(curl);
+    set_request(transfer.request, url, with_token);
+    set_limits(transfer.request, deadline);
+    set_trust();
+    set_callbacks(transfer);
+    return curl_easy_perform(curl);
+  }
+
+  void set_request(const HttpGet& request, const Url& url, bool with_token) const {
+    curl_easy_setopt(curl, CURLOPT_CURLU, url.handle());
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "gemma4/" G4_VERSION);
     if (request.offset > 0)
       curl_easy_setopt(curl, CURLOPT_RANGE, fmt::format("{}-", request.offset).c_str());
     if (with_token && !request.bearer.empty()) {
@@ -169,7 +217,13 @@ struct HttpClient::Impl {
   }
 };
 
-HttpClient::HttpClient() : impl_(std::make_unique<Impl>()) {
+Result<AddressRule> judge_download(const Url& url) {
+  if (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))) return AddressRule{};
+  return Error{fmt::format("{}://{} is refused: downloads use https only (http only on loopback)",
+                           url.scheme(), url.host())};
+}
+
+HttpClient::HttpClient(HttpRules rules) : impl_(std::make_unique<Impl>(std::move(rules))) {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   assert(global == CURLE_OK);
   (void)global;
@@ -181,22 +235,29 @@ HttpClient::~HttpClient() { curl_easy_cleanup(impl_->curl); }
 
 Result<HttpAnswer> HttpClient::get(const HttpGet& request, const OnStart& on_start,
                                    const OnBody& on_body) {
-  const UrlParts origin = G4_TRY(parse_url(request.url));
-  std::string url = request.url;
+  const Clock::time_point deadline = Clock::now() + request.time_max;
+  const Url origin = G4_TRY(Url::parse(request.url));
+  const Error nowhere{fmt::format("{}: a redirect that leads nowhere", origin.host())};
+  std::string next = request.url;
   AnswerHeaders headers;
-  for (int hop = 0; hop <= kRedirectsMax; ++hop) {
-    const UrlParts parts = G4_TRY(parse_url(url));
-    if (Status status = check_parts(parts); !status) return status.error();
+  for (int hop = 0; hop <= impl_->rules.redirects_max; ++hop) {
+    const Result<Url> parsed = Url::parse(next);
+    if (!parsed) return nowhere;
+    const Url& url = *parsed;
+    const AddressRule may_connect = G4_TRY(impl_->rules.judge(url));
     Transfer transfer{.curl = impl_->curl,
-                      .on_start = &on_start,
-                      .on_body = &on_body,
-                      .body_bytes_max = request.body_bytes_max};
-    transfer.answer.headers = headers;
-    impl_->set_up(request, url, parts.same_origin(origin), transfer);
-    const CURLcode code = curl_easy_perform(impl_->curl);
+                      .request = request,
+                      .host = origin.host(),
+                      .on_start = on_start,
+                      .on_body = on_body,
+                      .may_connect = may_connect};
+    transfer.answer.headers = std::move(headers);
+    const CURLcode code = impl_->perform(url, url.same_origin(origin), deadline, transfer);
+    if (request.stop.stop_requested()) return Error{"stopped"};
     if (!transfer.error.empty()) return Error{transfer.error};
     if (code != CURLE_OK) {
-      transfer.answer.failure = fmt::format("{}: {}", parts.host, curl_easy_strerror(code));
+      transfer.answer.failure = fmt::format("{}: {}", url.host(), curl_easy_strerror(code));
+      transfer.answer.trouble = trouble_of(code);
       transfer.answer.can_retry = can_retry(code);
       return std::move(transfer.answer);
     }
@@ -204,13 +265,14 @@ Result<HttpAnswer> HttpClient::get(const HttpGet& request, const OnStart& on_sta
       if (Status status = transfer.start(); !status) return status.error();
     }
     if (!transfer.is_redirect()) return std::move(transfer.answer);
-    char* next = nullptr;
-    curl_easy_getinfo(impl_->curl, CURLINFO_REDIRECT_URL, &next);
-    if (next == nullptr) return Error{fmt::format("{}: a redirect that leads nowhere", parts.host)};
-    url = next;
+    char* location = nullptr;
+    curl_easy_getinfo(impl_->curl, CURLINFO_REDIRECT_URL, &location);
+    if (location == nullptr) return nowhere;
+    next = location;
     headers = std::move(transfer.answer.headers);
   }
-  return Error{fmt::format("{}: more than {} redirects", origin.host, kRedirectsMax)};
+  return Error{
+      fmt::format("{}: more than {} redirects", origin.host(), impl_->rules.redirects_max)};
 }
 
 Result<HttpAnswer> HttpClient::get_text(const HttpGet& request, std::string& body) {
@@ -236,6 +298,18 @@ std::string escape_segment(std::string_view segment) {
   return out;
 }
 
-Status check_url(const std::string& url) { return check_parts(G4_TRY(parse_url(url))); }
+Status check_url(const std::string& url) {
+  const Url parsed = G4_TRY(Url::parse(url));
+  const auto rule = judge_download(parsed);
+  return rule ? Status{} : rule.error();
+}
+
+Status check_authorities(const std::string& pem) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> source(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  const std::unique_ptr<X509, void (*)(X509*)> first(
+      PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr), X509_free);
+  return first ? Status{} : Error{"no certificate in PEM (-----BEGIN CERTIFICATE-----)"};
+}
 
 }  // namespace g4
