@@ -1,6 +1,8 @@
 """Images and videos in chat through OpenAI's own client, against a random model with a vision tower."""
 
 import base64
+import os
+import subprocess
 import unittest
 
 import openai
@@ -116,6 +118,17 @@ class Images(unittest.TestCase):
         with self.assertRaisesRegex(openai.BadRequestError, "text only"):
             client.chat.completions.create(model=server.name, messages=turn("png_rgb.png"))
         self.assertEqual(server.stop(), 0)
+
+    def test_media_flags_are_checked_before_the_model_loads(self):
+        for flags, sentence in (
+                (("--media-host", "https://images.example/"), "--media-host: 'https://images.example/' is no host"),
+                (("--media-host", "169.254.169.254"), "never asked"),
+                (("--media-private", "8.0.0.0/8"), "--media-private: 8.0.0.0/8 lies in none"),
+                (("--media-ca", str(ROOT / "README.md")), "no certificate in PEM")):
+            ran = subprocess.run([os.environ["GEMMA4"], "serve", *flags, "/no/model"], capture_output=True,
+                                 text=True, timeout=60)
+            self.assertEqual(ran.returncode, 1)
+            self.assertIn(sentence, ran.stderr)
 
 
 if __name__ == "__main__":

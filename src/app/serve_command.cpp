@@ -15,6 +15,7 @@
 #include "app/session.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "fetch/http_client.h"
 #include "serve/text_server.h"
 
 namespace g4::app {
@@ -28,6 +29,8 @@ struct ServeArguments {
   std::string name;
   std::vector<std::string> api_keys;
   std::string cors_origin;
+  std::vector<std::string> media_hosts, media_private;
+  std::string media_ca;
   std::uint32_t drain_seconds = 30;
   std::string log_level = "info";
   bool log_json = false;
@@ -63,13 +66,33 @@ void log_access(const HttpAccess& access) {
                outcome_text(access.outcome));
 }
 
-TextServerOptions server_options(const ServeArguments& arguments) {
+Result<MediaFetchPolicy> media_policy(const ServeArguments& arguments) {
+  MediaFetchPolicy policy;
+  for (const std::string& host : arguments.media_hosts) {
+    Result<HostPattern> pattern = parse_host_pattern(host);
+    if (!pattern) return Error{fmt::format("--media-host: {}", pattern.error().message)};
+    policy.hosts.push_back(*std::move(pattern));
+  }
+  for (const std::string& text : arguments.media_private) {
+    Result<Network> network = parse_private_network(text);
+    if (!network) return Error{fmt::format("--media-private: {}", network.error().message)};
+    policy.private_networks.push_back(*network);
+  }
+  if (arguments.media_ca.empty()) return policy;
+  policy.authorities_pem = G4_TRY(read_text_file(arguments.media_ca));
+  if (Status status = check_authorities(policy.authorities_pem); !status)
+    return Error{fmt::format("--media-ca {}: {}", arguments.media_ca, status.error().message)};
+  return policy;
+}
+
+Result<TextServerOptions> server_options(const ServeArguments& arguments) {
   TextServerOptions options;
   options.http.address = arguments.address;
   options.http.port = arguments.port;
   options.http.cors_allowed_origin = arguments.cors_origin;
   options.http.observe = log_access;
   options.api_keys = arguments.api_keys;
+  options.media = G4_TRY(media_policy(arguments));
   if (const char* key = std::getenv("G4_API_KEY"); key != nullptr && *key != '\0')
     options.api_keys.emplace_back(key);
   return options;
@@ -105,6 +128,7 @@ Result<int> run(const ServeArguments& arguments) {
   set_up_log(parse_log_level(arguments.log_level).value_or(LogLevel::kInfo),
              arguments.log_json ? LogFormat::kJson : LogFormat::kText);
   watch_stop_signals();
+  const TextServerOptions options = G4_TRY(server_options(arguments));  // before the long load
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   const api::ServedModel model{
       .id = served_name(arguments, *session),
@@ -121,7 +145,6 @@ Result<int> run(const ServeArguments& arguments) {
       session->model().config.description(), session->model().backend_name, memory.context_tokens,
       memory.parallel, memory.full_length_sequences(), format_bytes(memory.kv_bytes),
       template_name(session->chat_template()));
-  const TextServerOptions options = server_options(arguments);
   TextServer server(session->service(), model, options);
   serving = true;
   if (Status status = server.start(); !status) return status.error();
@@ -168,6 +191,19 @@ void add_serve_command(CLI::App& app, Run& chosen) {
   command->add_option("--api-key", arguments->api_keys,
                       "Key that clients must send (may be repeated; also $G4_API_KEY)");
   command->add_option("--cors-origin", arguments->cors_origin, "Origin whose pages may ask, or *");
+  command
+      ->add_option("--media-host", arguments->media_hosts,
+                   "Host that https: images and videos of requests are fetched from: "
+                   "example.com, *.example.com, *, each with :port if not 443 (may be repeated; "
+                   "none: nothing is fetched)")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--media-private", arguments->media_private,
+                   "Private network, e.g. 10.1.0.0/16, where hosts named by --media-host may be "
+                   "(may be repeated)")
+      ->allow_extra_args(false);
+  command->add_option("--media-ca", arguments->media_ca,
+                      "PEM file of certificates to trust besides the system's when fetching");
   command->add_option("--drain-seconds", arguments->drain_seconds, "Time for answers to finish")
       ->capture_default_str();
   command->add_option("--log-level", arguments->log_level, "debug, info, warning, error or off")

@@ -12,6 +12,7 @@
 
 #include "api/generation.h"
 #include "base/result.h"
+#include "fetch/media_fetcher.h"
 #include "http/server.h"
 #include "service/service.h"
 
@@ -20,6 +21,7 @@ namespace g4 {
 struct TextServerOptions {
   ServerOptions http;
   std::vector<std::string> api_keys;  // empty: no key is asked for
+  MediaFetchPolicy media;             // of https addresses in chat requests
 };
 
 class TextServer {
