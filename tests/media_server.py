@@ -73,6 +73,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         left = int(count)
         self.answer(307, Location=f"/hops/{left - 1}" if left > 1 else "/bytes/10")
 
+    # The same, each within less than half a second.
+    def get_lazyhops(self, count: str, _) -> None:
+        time.sleep(0.4)
+        left = int(count)
+        self.answer(307, Location=f"/lazyhops/{left - 1}" if left > 1 else "/bytes/10")
+
     def get_nowhere(self, *_) -> None:
         self.answer(302)
 
