@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Two https servers on loopback, one of them with a certificate that nobody signed; for
-src/fetch/media_fetcher_test.cpp.
+src/fetch/media_fetcher_test.cpp and python/clients/test_images.py.
 
     media_server.py FOLDER
 
@@ -60,6 +60,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def get_bytes(self, count: str, _) -> None:
         self.answer(200, bytes(i % 251 for i in range(int(count))))
+
+    # /file/NAME: of tests/golden/decode.
+    def get_file(self, name: str, _) -> None:
+        golden = pathlib.Path(__file__).parent / "golden/decode"
+        self.answer(200, (golden / pathlib.PurePath(name).name).read_bytes())
 
     def get_status(self, status: str, _) -> None:
         self.answer(int(status), b"an explanation" * 1000)

@@ -3,6 +3,8 @@
 import base64
 import os
 import subprocess
+import sys
+import tempfile
 import unittest
 
 import openai
@@ -117,6 +119,37 @@ class Images(unittest.TestCase):
         client = openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
         with self.assertRaisesRegex(openai.BadRequestError, "text only"):
             client.chat.completions.create(model=server.name, messages=turn("png_rgb.png"))
+        self.assertEqual(server.stop(), 0)
+
+    def test_files_of_an_allowed_host_are_fetched(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        web = subprocess.Popen([sys.executable, ROOT / "tests/media_server.py", folder.name],
+                               stdout=subprocess.PIPE, text=True)
+        self.addCleanup(web.wait)
+        self.addCleanup(web.stdout.close)
+        self.addCleanup(web.kill)
+        host = "127.0.0.1:" + web.stdout.readline().split()[0]
+        server = Server(MODEL, "--chat-template", "gemma4", "--media-host", host, "--media-ca",
+                        folder.name + "/trusted.pem")
+        client = openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
+
+        def ask(picture, clip):
+            return client.chat.completions.create(
+                model=server.name, max_tokens=4, temperature=0, logprobs=True, messages=[{"role": "user", "content": [
+                    {"type": "image_url", "image_url": {"url": picture}},
+                    {"type": "video_url", "video_url": {"url": clip, "num_frames": 2}},
+                    {"type": "text", "text": "What is it?"}]}])
+
+        names = ("png_rgb.png", "video_vp9.webm")
+        fetched = ask(*(f"https://{host}/file/{name}" for name in names))
+        given = ask(*(data_url(name) for name in names))
+        self.assertEqual(fetched.choices, given.choices)
+        for address in (f"https://{host}/status/404", f"https://{host}/to?https://127.0.0.1:1/a.png",
+                        "https://example.org/a.png", f"http://{host}/file/png_rgb.png"):
+            with self.assertRaises(openai.BadRequestError) as caught:
+                ask(address, data_url(names[1]))
+            self.assertEqual(caught.exception.param, "messages[0].content[0]", address)
         self.assertEqual(server.stop(), 0)
 
     def test_media_flags_are_checked_before_the_model_loads(self):

@@ -26,27 +26,40 @@ std::int64_t file_bytes(const api::Conversation& conversation) {
   return bytes;
 }
 
-// Frees the bytes once they are seen.
-Result<std::vector<std::byte>, DecodeError> take(api::MediaFile& file) {
-  if (!file.url.empty())
-    return DecodeError{{"this server fetches nothing: send the file as a data: URL"}};
-  return std::move(file.bytes);
-}
+// The files of one request: what came in its body, and what is fetched within its bounds.
+class Files {
+ public:
+  Files(const MediaFetcher& fetcher, MediaFetchBounds bounds)
+      : fetcher_(fetcher), bounds_(std::move(bounds)) {}
 
-Result<PromptMedium, DecodeError> see(api::ImagePart& part) {
-  const auto file = G4_TRY(take(part.file));
+  // The caller's from now on.
+  Result<std::vector<std::byte>, DecodeError> take(api::MediaFile& file) {
+    if (file.url.empty()) return std::move(file.bytes);
+    auto fetched = fetcher_.fetch(file.url, bounds_);
+    if (!fetched) return DecodeError{std::move(fetched).error()};
+    bounds_.bytes_max -= fetched->size();
+    return *std::move(fetched);
+  }
+
+ private:
+  const MediaFetcher& fetcher_;
+  MediaFetchBounds bounds_;
+};
+
+Result<PromptMedium, DecodeError> see(api::ImagePart& part, Files& files) {
+  const auto file = G4_TRY(files.take(part.file));
   return PromptMedium(G4_TRY(see_image(file, part.budget, part.page)));
 }
 
-Result<PromptMedium, DecodeError> see(api::VideoPart& part) {
-  const auto file = G4_TRY(take(part.file));
+Result<PromptMedium, DecodeError> see(api::VideoPart& part, Files& files) {
+  const auto file = G4_TRY(files.take(part.file));
   return PromptMedium(G4_TRY(see_video(file, part.look)));
 }
 
-Result<PromptMedium, DecodeError> see(api::FramesPart& part) {
-  std::vector<std::vector<std::byte>> files;
-  for (api::MediaFile& frame : part.frames) files.push_back(G4_TRY(take(frame)));
-  return PromptMedium(G4_TRY(see_frames(files, part.fps, part.budget)));
+Result<PromptMedium, DecodeError> see(api::FramesPart& part, Files& files) {
+  std::vector<std::vector<std::byte>> frames;
+  for (api::MediaFile& frame : part.frames) frames.push_back(G4_TRY(files.take(frame)));
+  return PromptMedium(G4_TRY(see_frames(frames, part.fps, part.budget)));
 }
 
 using Bytes = std::shared_ptr<std::atomic<std::int64_t>>;
@@ -84,10 +97,13 @@ api::ApiError too_much(std::string_view what) {
 api::Parsed<api::SeenConversation> MediaReader::see(api::Conversation& conversation) const {
   std::vector<PromptMedium> seen;
   std::uint64_t tokens = 0;
+  Files files(fetcher_, {.bytes_max = kFetchedBytesMax,
+                         .deadline = std::chrono::steady_clock::now() + kFetchTimeMax,
+                         .stop = stop_.get_token()});
   for (api::RequestMedium& medium : conversation.media) {
     if (*picture_bytes_ > limits_.picture_bytes_max)
       return too_much("the images and videos of running and waiting requests fill their memory");
-    auto prompt = std::visit([](auto& part) { return g4::see(part); }, medium.part);
+    auto prompt = std::visit([&](auto& part) { return g4::see(part, files); }, medium.part);
     if (!prompt) return refusal(medium.path, prompt.error());
     count(*prompt, picture_bytes_);
     tokens += prompt_tokens(*prompt);
@@ -125,6 +141,9 @@ void MediaReader::read(api::Conversation conversation, Done done) {
   });
 }
 
-void MediaReader::finish() { threads_.join(); }
+void MediaReader::finish() {
+  stop_.request_stop();
+  threads_.join();
+}
 
 }  // namespace g4

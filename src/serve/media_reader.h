@@ -6,11 +6,15 @@
 
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
+#include <utility>
 
 #include "api/chat_completions.h"
+#include "fetch/media_fetcher.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
@@ -27,22 +31,28 @@ struct MediaLimits {
 class MediaReader {
  public:
   static constexpr int kThreads = 2;
+  // What one request may fetch from the web, all its files together.
+  static constexpr std::uint64_t kFetchedBytesMax = std::uint64_t{256} << 20;
+  static constexpr std::chrono::seconds kFetchTimeMax{60};
   using Done = std::function<void(api::Parsed<api::SeenConversation>)>;
 
-  MediaReader(const Tokenizer& tokenizer, MediaLimits limits)
-      : tokenizer_(tokenizer), limits_(limits), threads_(kThreads) {}
+  MediaReader(const Tokenizer& tokenizer, MediaFetchPolicy web, MediaLimits limits)
+      : tokenizer_(tokenizer), fetcher_(std::move(web)), limits_(limits), threads_(kThreads) {}
   ~MediaReader() { finish(); }
 
   // done is called once, at once if there is too much, else on a thread of the reader.
   void read(api::Conversation conversation, Done done);
-  // Returns when all that was taken is done. No read() during or after it.
+  // Returns when all that was taken is done; what is being fetched is given up. No read() during or
+  // after it.
   void finish();
 
  private:
   api::Parsed<api::SeenConversation> see(api::Conversation& conversation) const;
 
   const Tokenizer& tokenizer_;
+  const MediaFetcher fetcher_;
   const MediaLimits limits_;
+  std::stop_source stop_;
   std::atomic<int> waiting_ = 0;
   std::atomic<std::int64_t> file_bytes_ = 0;
   // Shared with the pictures, which outlive their stay in here.

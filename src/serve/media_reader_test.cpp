@@ -10,7 +10,7 @@ namespace {
 // No decoder is needed: all of these are refused before one is asked.
 api::ApiError refusal(const MediaLimits& limits, api::MediaFile file) {
   const Tokenizer tokenizer = std::move(Tokenizer::create(TestVocabulary().source)).value();
-  MediaReader reader(tokenizer, limits);
+  MediaReader reader(tokenizer, {}, limits);
   api::Conversation conversation;
   conversation.media.push_back({"messages[0].content[0]", api::ImagePart{std::move(file)}});
   api::ApiError error;

@@ -53,7 +53,7 @@ struct TextServer::Impl {
       : service(s),
         model(std::move(m)),
         keys(std::move(o.api_keys)),
-        media(s.tokenizer(), {.context_tokens_max = model.context_tokens_max}) {
+        media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
     o.http.error_body = [](int status, std::string_view message) {
       return api::error_body(status, message);
     };
