@@ -18,6 +18,7 @@ from make_model_goldens import compact_json, write_hugging_face, Model
 from oracle import Oracle
 from toy_mmproj import write_mmproj
 from toy_tokenizer import ToyTokenizer
+from video_prompt import VideoPrompt
 
 NAME = "gemma4-vision"
 SEED = 1
@@ -123,6 +124,11 @@ class ImagePrompt:
         return {name: value.contiguous() for name, value in found.items()}
 
 
+def write_json(path: str, fields: dict) -> None:
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(compact_json(fields))
+
+
 def main() -> None:
     transformers.logging.set_verbosity_error()
     torch.use_deterministic_algorithms(True)
@@ -149,10 +155,12 @@ def main() -> None:
     save_file(tensors, os.path.join(folder, "golden-vision.safetensors"))
     save_file(ImagePrompt(model, ToyTokenizer(spec.family)).tensors(),
               os.path.join(folder, "golden-images.safetensors"))
+    video = VideoPrompt(model)
+    save_file(video.tensors(), os.path.join(folder, "golden-video.safetensors"))
+    write_json(os.path.join(folder, "golden-video.json"), video.about())
     note = {"model": NAME, "seed": SEED, "transformers": transformers.__version__,
             "torch": torch.__version__, "grids": GRIDS, "deviation": about}
-    with open(os.path.join(folder, "golden-vision.json"), "w", encoding="utf-8") as out:
-        out.write(compact_json(note))
+    write_json(os.path.join(folder, "golden-vision.json"), note)
     size = sum(os.path.getsize(os.path.join(folder, file)) for file in os.listdir(folder))
     print(f"{NAME}: {size / 1e6:.2f} MB")
 
