@@ -71,13 +71,14 @@ inline double relative_error(std::span<const float> got, std::span<const float> 
   return std::sqrt(difference / norm);
 }
 
-// A decoder on some backend with room for one sequence of `context` tokens.
+// A decoder on some backend with room for one sequence of `context` tokens, `rows_max` at a time.
 class Model {
  public:
-  static constexpr std::int64_t kRowsMax = 96;
+  static constexpr std::uint64_t kRowsMax = 96;
   static constexpr std::uint32_t kBlockTokens = 4;
 
-  Model(std::unique_ptr<Backend> backend, const std::string& path, std::uint64_t context = 160)
+  Model(std::unique_ptr<Backend> backend, const std::string& path, std::uint64_t context = 160,
+        std::uint64_t rows_max = kRowsMax)
       : backend_(std::move(backend)) {
     auto checkpoint = Checkpoint::open(path);
     if (!checkpoint) throw std::runtime_error(checkpoint.error().message);
@@ -85,8 +86,9 @@ class Model {
     if (!config) throw std::runtime_error(config.error().message);
     auto weights = load_weights(*backend_, *checkpoint, *config, {});
     if (!weights) throw std::runtime_error(weights.error().message);
-    decoder_ = std::make_unique<Decoder>(*backend_, *config, std::move(*weights), kRowsMax);
-    logits_ = backend_->allocate(kRowsMax, config->vocab);
+    decoder_ = std::make_unique<Decoder>(*backend_, *config, std::move(*weights),
+                                         static_cast<std::int64_t>(rows_max));
+    logits_ = backend_->allocate(static_cast<std::int64_t>(rows_max), config->vocab);
 
     KvLayout layout;
     layout.layers = kv_layers(*config);
@@ -94,7 +96,7 @@ class Model {
     layout.block_tokens = kBlockTokens;
     const auto blocks = static_cast<std::uint32_t>(context / kBlockTokens + 1);
     layout.sliding_ring_blocks =
-        static_cast<std::uint32_t>((config->window + kRowsMax - 2) / kBlockTokens + 2);
+        static_cast<std::uint32_t>((config->window + rows_max - 2) / kBlockTokens + 2);
     layout.global_blocks = blocks;
     layout.sliding_blocks = layout.sliding_ring_blocks;
     for (std::uint32_t i = 0; i < blocks; ++i) global_.push_back(blocks - 1 - i);

@@ -58,6 +58,13 @@ class Tower {
     tower_->encode(out, images, tap);
     return out;
   }
+  // Of any image.
+  Mat encode(std::span<const float> patches, std::int64_t columns, std::int64_t rows) {
+    const ImagePatchesView image{patches, columns, rows};
+    const Mat out = backend_->allocate(tower_->soft_tokens(image), config().text_hidden);
+    tower_->encode(out, {&image, 1});
+    return out;
+  }
   const VisionConfig& config() const { return tower_->config(); }
   Backend& backend() { return *backend_; }
 
