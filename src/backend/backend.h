@@ -31,8 +31,9 @@ struct Mat {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   float* row(std::int64_t i) const { return data + i * cols; }
-  // The first n rows.
+  // The first n rows; n rows from `first` on.
   Mat top(std::int64_t n) const { return {data, n, cols}; }
+  Mat part(std::int64_t first, std::int64_t n) const { return {row(first), n, cols}; }
 };
 
 // A weight matrix [out, in], or a stack of expert matrices [experts, out, in], in the backend's own
@@ -106,6 +107,12 @@ struct PatchGrid {
   std::int64_t size() const { return columns * rows; }
 };
 using Images = std::span<const PatchGrid>;
+
+// Keys and values of images in one layer of the tower, as a backend's attention reads them.
+class ImageKv {
+ public:
+  virtual ~ImageKv() = default;
+};
 
 // How patches become soft tokens: kernel x kernel of them are averaged, then (mean * factor - bias)
 // .* scale.
@@ -207,9 +214,14 @@ class Backend {
   // table.cols == head_dim. In place.
   virtual void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
                                  Mat table) = 0;
-  // out[row] = softmax(scale * q k^T over all patches of the row's image) v, per head. As many k
-  // and v heads as q heads. out may be q.
-  virtual void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+  // Room for keys and values of all rows of `images`; one layer's after the other's.
+  virtual Result<std::unique_ptr<ImageKv>> make_image_kv(Images images, std::int64_t heads,
+                                                         std::int64_t head_dim) = 0;
+  // k and v: rows [first_row, first_row + k.rows) of the images.
+  virtual void store_image_kv(ImageKv& kv, std::int64_t first_row, Mat k, Mat v) = 0;
+  // out[row] = softmax(scale * q k^T over all patches of the row's image) v, per head, for rows
+  // [first_row, first_row + q.rows) of the images: any part of them, cut anywhere. out may be q.
+  virtual void image_attention(Mat out, Mat q, const ImageKv& kv, std::int64_t first_row,
                                float scale) = 0;
   // out: the soft tokens of one image after the other, each row by row.
   virtual void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) = 0;

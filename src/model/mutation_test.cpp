@@ -131,15 +131,22 @@ class MutantBackend final : public Backend {
     if (no_norm) return rope_only_2d(x, head_dim, turns);
     base_->head_norm_rope_2d(x, head_dim, weight, eps, turns);
   }
-  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
-                       float scale) override {
-    if (drop("attention scale")) scale *= 0.5F;
+  Result<std::unique_ptr<ImageKv>> make_image_kv(Images images, std::int64_t heads,
+                                                 std::int64_t head_dim) override {
     std::vector<PatchGrid> strips;
     if (drop("sight of other rows"))
       for (const PatchGrid& image : images)
         for (std::int64_t y = 0; y < image.rows; ++y)
           strips.push_back({image.first_row + y * image.columns, image.columns, 1});
-    base_->image_attention(out, q, k, v, head_dim, strips.empty() ? images : Images(strips), scale);
+    return base_->make_image_kv(strips.empty() ? images : Images(strips), heads, head_dim);
+  }
+  void store_image_kv(ImageKv& kv, std::int64_t first_row, Mat k, Mat v) override {
+    base_->store_image_kv(kv, first_row, k, v);
+  }
+  void image_attention(Mat out, Mat q, const ImageKv& kv, std::int64_t first_row,
+                       float scale) override {
+    if (drop("attention scale")) scale *= 0.5F;
+    base_->image_attention(out, q, kv, first_row, scale);
   }
   void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override {
     Pooling changed = pooling;

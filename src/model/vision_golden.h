@@ -43,28 +43,37 @@ class Tower {
     tower_ = std::make_unique<VisionTower>(*backend_, *config, std::move(weights), patches_max);
   }
 
-  // Soft tokens of these images of kGrids, in this order.
-  Mat encode(const std::vector<std::size_t>& which, const VisionTap& tap = {}) {
-    std::vector<std::vector<float>> values;
+  // These images of kGrids, together and in this order.
+  void begin(const std::vector<std::size_t>& which, const VisionTap& tap = {}) {
     std::vector<ImagePatchesView> images;
-    std::int64_t tokens = 0;
+    values_.clear();
     for (const std::size_t i : which) {
       const Grid& grid = kGrids.at(i);
-      values.push_back(pixels(grid.columns * grid.rows * config().patch_values(), i));
-      images.push_back({values.back(), grid.columns, grid.rows});
-      tokens += tower_->soft_tokens(images.back());
+      values_.push_back(pixels(grid.columns * grid.rows * config().patch_values(), i));
+      images.push_back({values_.back(), grid.columns, grid.rows});
     }
-    const Mat out = backend_->allocate(tokens, config().text_hidden);
-    tower_->encode(out, images, tap);
-    return out;
+    if (const Status begun = tower_->begin(images, tap); !begun)
+      throw std::runtime_error(begun.error().message);
   }
-  // Of any image.
+  // Of any image; valid as long as those of the other encode().
   Mat encode(std::span<const float> patches, std::int64_t columns, std::int64_t rows) {
     const ImagePatchesView image{patches, columns, rows};
-    const Mat out = backend_->allocate(tower_->soft_tokens(image), config().text_hidden);
-    tower_->encode(out, {&image, 1});
-    return out;
+    if (const Status begun = tower_->begin({&image, 1}); !begun)
+      throw std::runtime_error(begun.error().message);
+    while (!advance(VisionTower::kAllWork)) {
+    }
+    return tower_->soft_tokens();
   }
+  bool advance(std::int64_t work) { return tower_->advance(work); }
+  // Their soft tokens, valid until the next begin(); slices of these works, over and over.
+  Mat encode(const std::vector<std::size_t>& which, const VisionTap& tap = {},
+             const std::vector<std::int64_t>& works = {VisionTower::kAllWork}) {
+    begin(which, tap);
+    slices_ = 1;
+    while (!advance(works[(slices_ - 1) % works.size()])) ++slices_;
+    return tower_->soft_tokens();
+  }
+  std::size_t slices() const { return slices_; }  // of the last encode()
   const VisionConfig& config() const { return tower_->config(); }
   Backend& backend() { return *backend_; }
 
@@ -77,6 +86,8 @@ class Tower {
 
   std::unique_ptr<Backend> backend_;  // outlives what it owns
   std::unique_ptr<VisionTower> tower_;
+  std::vector<std::vector<float>> values_;  // of the images begun
+  std::size_t slices_ = 0;
 };
 
 }  // namespace g4::golden

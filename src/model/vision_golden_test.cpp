@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <random>
+
 namespace g4 {
 namespace {
 
@@ -58,28 +60,47 @@ TEST_P(VisionGolden, PoolingWithoutStandardisation) {
   }
 }
 
-// 495 patches in all: with room for 324 the images are encoded in two groups, with 500 in one.
-TEST_P(VisionGolden, ImagesTogetherAreTheSameBitsAsAlone) {
-  const std::vector<std::string> backends = {"reference", "avx2", "avx512"};
-  for (const std::string& name : backends) {
-    const auto make = [&]() -> std::unique_ptr<Backend> {
-      if (name == "reference") return make_reference_backend();
-      auto backend = make_cpu_backend({.threads = 2, .isa = name});
-      return backend ? std::move(*backend) : nullptr;
-    };
-    if (!make()) continue;
-    golden::Tower alone(make(), checkpoint(), kPatchesMax);
+std::unique_ptr<Backend> backend_named(const std::string& name) {
+  if (name == "reference") return make_reference_backend();
+  auto backend = make_cpu_backend({.threads = 2, .isa = name});
+  return backend ? std::move(*backend) : nullptr;
+}
+
+// 495 patches, in company and however the work is sliced: from many slices for each pass over a
+// layer to few for the whole, and some of each kind in turn.
+TEST_P(VisionGolden, ImagesTogetherAndInSlicesAreTheSameBitsAsAlone) {
+  std::mt19937 random(3);
+  std::vector<std::int64_t> mixed;
+  for (int i = 0; i < 7; ++i) mixed.push_back(std::int64_t{1} << random() % 25);
+  for (const std::string name : {"reference", "avx2", "avx512"}) {
+    if (!backend_named(name)) continue;
+    golden::Tower alone(backend_named(name), checkpoint(), kPatchesMax);
     std::vector<float> want;
     for (const std::size_t i : {1U, 3U, 2U, 0U}) {
       const Mat soft = alone.encode({i});
+      EXPECT_EQ(alone.slices(), 1U);
       want.insert(want.end(), soft.data, soft.data + soft.rows * soft.cols);
     }
-    for (const std::int64_t patches_max : {kPatchesMax, std::int64_t{500}}) {
-      golden::Tower together(make(), checkpoint(), patches_max);
-      const Mat soft = together.encode({1, 3, 2, 0});
-      EXPECT_TRUE(std::ranges::equal(all(soft), want)) << name << ", room for " << patches_max;
+    golden::Tower together(backend_named(name), checkpoint(), 500);
+    std::size_t most = 0;
+    for (const auto& works : std::vector<std::vector<std::int64_t>>{
+             {VisionTower::kAllWork}, {1}, {1'000'000}, {3'000'000}, {1, 5'000'000}, mixed}) {
+      const Mat soft = together.encode({1, 3, 2, 0}, {}, works);
+      EXPECT_TRUE(std::ranges::equal(all(soft), want)) << name << ", work " << works.front();
+      most = std::max(most, together.slices());
     }
+    EXPECT_EQ(most, 2U + 3 * 2 * 8);  // three layers, two passes, 64 rows at a time
   }
+}
+
+// What was begun and given up leaves no trace in what comes after it.
+TEST_P(VisionGolden, ForgottenImagesLeaveNoTrace) {
+  golden::Tower tower(make_reference_backend(), checkpoint(), kPatchesMax);
+  const Mat soft = tower.encode({3});
+  const std::vector<float> want(soft.data, soft.data + soft.rows * soft.cols);
+  tower.begin({2});
+  for (int i = 0; i < 9; ++i) ASSERT_FALSE(tower.advance(1));
+  EXPECT_TRUE(std::ranges::equal(all(tower.encode({3})), want));
 }
 
 // f16 keys and values in attention; on avx512 bf16 weights (the folder's) round their columns to

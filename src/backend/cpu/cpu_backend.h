@@ -46,6 +46,21 @@ struct CpuKv : KvStore {
   std::uint16_t* values(std::int64_t layer, std::uint32_t block, std::int64_t head) const;
 };
 
+// Keys and values of images. K: f16 [head][group][dim][16] (16 patches side by side), V: f16
+// [head][group * 16][padded_dim]; every image begins a group of its own.
+struct CpuImageKv : ImageKv {
+  struct Image {
+    std::int64_t first_row, patches, first_group;
+  };
+  std::vector<Image> images;
+  std::int64_t heads = 0, dim = 0, padded_dim = 0;
+  std::int64_t groups = 0;  // of all images
+  HugeMemory k, v;
+
+  std::uint16_t* keys(const Image& image, std::int64_t head, std::int64_t group) const;
+  std::uint16_t* values(const Image& image, std::int64_t head, std::int64_t patch) const;
+};
+
 // Memory that only grows.
 class Scratch {
  public:
@@ -118,7 +133,10 @@ class CpuBackend final : public Backend {
   void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override;
   void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
                          Mat table) override;
-  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+  Result<std::unique_ptr<ImageKv>> make_image_kv(Images images, std::int64_t heads,
+                                                 std::int64_t head_dim) override;
+  void store_image_kv(ImageKv& kv, std::int64_t first_row, Mat k, Mat v) override;
+  void image_attention(Mat out, Mat q, const ImageKv& kv, std::int64_t first_row,
                        float scale) override;
   void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override;
   void logits(Mat out, Mat x, const Weight& head, float softcap) override;
@@ -144,7 +162,6 @@ class CpuBackend final : public Backend {
   Scratch columns_[kSlots];      // prepared rows: of x by form; the last of the hidden values
   Scratch hidden_, expert_out_;  // gate and up; what each expert gives
   Scratch pixels_;               // patches, -1 to 1
-  Scratch image_k_, image_v_;    // of the image that is attended to, as the kernels read them
   std::vector<const void*> x_pointers_;
   std::vector<float*> out_pointers_;
   std::vector<Product> products_;

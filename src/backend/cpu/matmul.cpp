@@ -171,16 +171,6 @@ void CpuBackend::logits(Mat out, Mat x, const Weight& head, float softcap) {
 void CpuBackend::ffn(Mat out, Mat x, const Weight& gate, const Weight& up, const Weight& down) {
   const std::int64_t width = gate.out;
   assert(up.out == width && down.in == width && down.out == out.cols);
-  // Gate and up of a large image's 10,000 patches would take 350 MB; the weights are read again for
-  // each slice, which such a product hardly feels.
-  constexpr std::int64_t kRowsAtOnce = 2048;
-  if (x.rows > kRowsAtOnce) {
-    for (std::int64_t row = 0; row < x.rows; row += kRowsAtOnce) {
-      const std::int64_t rows = std::min(kRowsAtOnce, x.rows - row);
-      ffn({out.row(row), rows, out.cols}, {x.row(row), rows, x.cols}, gate, up, down);
-    }
-    return;
-  }
   float* const hidden = hidden_.get<float>(x.rows * 2 * width);
   // Gate and up of a row side by side: both are parts of rows of 2 * width.
   const Projection both[] = {{&gate, {hidden, x.rows, 2 * width}},

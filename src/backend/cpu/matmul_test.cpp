@@ -234,23 +234,6 @@ TEST(CpuFfn, MatchesTheReferenceAndDoesNotDependOnTheBatch) {
   }
 }
 
-// So many rows go in slices: the last of one and the first of the next are as they are alone.
-TEST(CpuFfn, TakesThousandsOfRows) {
-  Random random(8);
-  const RandomTensor gate(DType::kF16, {24, 40}, random), down(DType::kF16, {40, 24}, random);
-  for (const std::string& isa : machine_isas()) {
-    const auto backend = cpu_backend(isa);
-    const auto g = backend->load(gate.source()).value(), d = backend->load(down.source()).value();
-    Rows x(4100, 40, random), got(4100, 40), alone(1, 40);
-    backend->ffn(got.mat(), x.mat(), *g, *g, *d);
-    for (const std::int64_t row : {0, 2047, 2048, 4095, 4096, 4099}) {
-      backend->ffn(alone.mat(), x.part(row, 1), *g, *g, *d);
-      EXPECT_TRUE(std::equal(alone.values.begin(), alone.values.end(), got.mat().row(row)))
-          << isa << ", row " << row;
-    }
-  }
-}
-
 TEST(CpuLogits, AreCapped) {
   const auto reference = make_reference_backend();
   Random random(7);

@@ -1,5 +1,5 @@
-// The vision tower's own operations. Attention packs one image's keys and values as the decoder's
-// cache holds them (f16, 16 positions side by side), so that the same kernel walks over both.
+// The vision tower's own operations. Images' keys and values are packed as the decoder's cache
+// holds them (f16, 16 positions side by side), so that the same attention kernel walks over both.
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -82,59 +82,69 @@ void CpuBackend::head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* we
   });
 }
 
+std::uint16_t* CpuImageKv::keys(const Image& image, std::int64_t head, std::int64_t group) const {
+  return reinterpret_cast<std::uint16_t*>(k.data()) +
+         (head * groups + image.first_group + group) * dim * 16;
+}
+
+std::uint16_t* CpuImageKv::values(const Image& image, std::int64_t head, std::int64_t patch) const {
+  return reinterpret_cast<std::uint16_t*>(v.data()) +
+         ((head * groups + image.first_group) * 16 + patch) * padded_dim;
+}
+
 namespace {
 
-// Keys and values of one image. K: f16 [head][group][dim][16]; V: f16 [head][group * 16][padded].
-struct PackedImage {
-  std::uint16_t *k, *v;
-  std::int64_t patches, groups, dim, padded;
-
-  std::uint16_t* keys(std::int64_t head, std::int64_t group) const {
-    return k + (head * groups + group) * dim * 16;
-  }
-  std::uint16_t* values(std::int64_t head, std::int64_t patch) const {
-    return v + (head * groups * 16 + patch) * padded;
-  }
+// Patches [patch, patch + rows) of an image, at rows [row, row + rows) of a call's matrices.
+struct ImagePart {
+  CpuImageKv::Image image;
+  std::int64_t patch, row, rows;
 };
 
-// One head of 16 patches. k and v: the group's first row, at the head's first value.
-void pack_group(const Kernels& kernels, const PackedImage& image, std::int64_t head,
-                std::int64_t group, Mat k, Mat v) {
-  const std::int64_t dim = image.dim;
-  std::uint16_t* const keys = image.keys(head, group);
-  std::uint16_t key[1024];
-  assert(dim <= 1024);
-  std::fill_n(keys, dim * 16, std::uint16_t{0});
-  for (std::int64_t i = 0; i < k.rows; ++i) {
-    kernels.to_f16(k.row(i), dim, key);
-    for (std::int64_t d = 0; d < dim; ++d) keys[d * 16 + i] = key[d];
-    std::uint16_t* const values = image.values(head, group * 16 + i);
-    std::fill_n(values + dim, image.padded - dim, std::uint16_t{0});
-    kernels.to_f16(v.row(i), dim, values);
+// Calls f(part) for every image that has some of rows [first_row, first_row + rows).
+template <class F>
+void for_images(const CpuImageKv& kv, std::int64_t first_row, std::int64_t rows, F f) {
+  for (const CpuImageKv::Image& image : kv.images) {
+    const std::int64_t begin = std::max(first_row, image.first_row);
+    const std::int64_t end = std::min(first_row + rows, image.first_row + image.patches);
+    if (begin < end) f(ImagePart{image, begin - image.first_row, begin - first_row, end - begin});
   }
 }
 
-// Rows of the image (q and out: from the first of them on, at the head's first value).
-void attend(const Kernels& kernels, const PackedImage& image, std::int64_t head, Mat out, Mat q,
-            float scale, float* sums) {
+// One head of some patches of one group of an image, from patch `begin` on. k and v: from the first
+// of them on, at the head's first value. What no patch fills stays zero.
+void pack(const Kernels& kernels, const CpuImageKv& kv, const CpuImageKv::Image& image,
+          std::int64_t head, std::int64_t begin, Mat k, Mat v) {
+  std::uint16_t key[1024];
+  assert(kv.dim <= 1024);
+  std::uint16_t* const keys = kv.keys(image, head, begin / 16) + begin % 16;
+  for (std::int64_t i = 0; i < k.rows; ++i) {
+    kernels.to_f16(k.row(i), kv.dim, key);
+    for (std::int64_t d = 0; d < kv.dim; ++d) keys[d * 16 + i] = key[d];
+    kernels.to_f16(v.row(i), kv.dim, kv.values(image, head, begin + i));
+  }
+}
+
+// One head of some patches of an image (q and out: from the first of them on, at the head's first
+// value).
+void attend(const Kernels& kernels, const CpuImageKv& kv, const CpuImageKv::Image& image,
+            std::int64_t head, Mat out, Mat q, float scale, float* sums) {
   AttentionQuery queries[kAttentionQueries];
-  std::fill_n(sums, q.rows * image.padded, 0.0f);
+  std::fill_n(sums, q.rows * kv.padded_dim, 0.0f);
   for (std::int64_t i = 0; i < q.rows; ++i)
-    queries[i] = {q.row(i), sums + i * image.padded, -3e38f, {}, 0, 0};
+    queries[i] = {q.row(i), sums + i * kv.padded_dim, -3e38f, {}, 0, 0};
   for (std::int64_t begin = 0; begin < image.patches; begin += kAttentionPositions) {
     const auto count = static_cast<std::int32_t>(
         std::min<std::int64_t>(kAttentionPositions, image.patches - begin));
     for (std::int64_t i = 0; i < q.rows; ++i) queries[i].end = count;
-    kernels.attention({.k = image.keys(head, begin / 16),
-                       .v = image.values(head, begin),
+    kernels.attention({.k = kv.keys(image, head, begin / 16),
+                       .v = kv.values(image, head, begin),
                        .positions = count,
-                       .dim = image.dim,
+                       .dim = kv.dim,
                        .scale = scale,
                        .queries = queries,
                        .query_count = static_cast<std::int32_t>(q.rows)});
   }
-  for (std::int64_t i = 0; i < q.rows; ++i)
-    kernels.attention_end(queries[i], image.dim, out.row(i));
+  for (std::int64_t i = 0; i < q.rows; ++i) kernels.attention_end(queries[i], kv.dim, out.row(i));
 }
 
 // Rows of all heads, seen from one head: row() steps over whole rows.
@@ -144,36 +154,57 @@ Mat from(Mat x, std::int64_t row, std::int64_t rows, std::int64_t col) {
 
 }  // namespace
 
-void CpuBackend::image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
-                                 float scale) {
-  assert(q.cols % head_dim == 0 && k.cols == q.cols && v.cols == q.cols && out.cols == q.cols);
-  const std::int64_t heads = q.cols / head_dim, padded = (head_dim + 15) / 16 * 16;
-  for (const PatchGrid& grid : images) {
-    const std::int64_t patches = grid.size(), groups = (patches + 15) / 16;
-    const PackedImage image{image_k_.get<std::uint16_t>(heads * groups * 16 * head_dim),
-                            image_v_.get<std::uint16_t>(heads * groups * 16 * padded),
-                            patches,
-                            groups,
-                            head_dim,
-                            padded};
-    pool_.run(heads * groups, [&](std::int64_t item, int) {
-      const std::int64_t head = item / groups, row = item % groups * 16;
-      const std::int64_t rows = std::min<std::int64_t>(16, patches - row);
-      pack_group(kernels_, image, head, row / 16,
-                 from(k, grid.first_row + row, rows, head * head_dim),
-                 from(v, grid.first_row + row, rows, head * head_dim));
-    });
-    // A head's keys and values stay in the cache while its queries pass.
-    const std::int64_t blocks = (patches + kAttentionQueries - 1) / kAttentionQueries;
-    pool_.run(heads * blocks, [&](std::int64_t item, int thread) {
-      const std::int64_t head = item / blocks, row = item % blocks * kAttentionQueries;
-      const std::int64_t rows = std::min<std::int64_t>(kAttentionQueries, patches - row);
-      float* const sums =
-          per_thread_[static_cast<std::size_t>(thread)].get<float>(kAttentionQueries * padded);
-      attend(kernels_, image, head, from(out, grid.first_row + row, rows, head * head_dim),
-             from(q, grid.first_row + row, rows, head * head_dim), scale, sums);
-    });
+Result<std::unique_ptr<ImageKv>> CpuBackend::make_image_kv(Images images, std::int64_t heads,
+                                                           std::int64_t head_dim) {
+  auto kv = std::make_unique<CpuImageKv>();
+  kv->heads = heads;
+  kv->dim = head_dim;
+  kv->padded_dim = (head_dim + 15) / 16 * 16;
+  for (const PatchGrid& image : images) {
+    kv->images.push_back({image.first_row, image.size(), kv->groups});
+    kv->groups += (image.size() + 15) / 16;
   }
+  const auto bytes = [&](std::int64_t values) {
+    return static_cast<std::size_t>(heads * kv->groups * 16 * values) * sizeof(std::uint16_t);
+  };
+  kv->k = G4_TRY(HugeMemory::make(bytes(kv->dim)));
+  kv->v = G4_TRY(HugeMemory::make(bytes(kv->padded_dim)));
+  return std::unique_ptr<ImageKv>(std::move(kv));
+}
+
+void CpuBackend::store_image_kv(ImageKv& stored, std::int64_t first_row, Mat k, Mat v) {
+  auto& kv = static_cast<CpuImageKv&>(stored);
+  assert(k.cols == kv.heads * kv.dim && v.cols == k.cols && v.rows == k.rows);
+  for_images(kv, first_row, k.rows, [&](const ImagePart& part) {
+    const std::int64_t first_group = part.patch / 16, end = part.patch + part.rows;
+    const std::int64_t groups = (end + 15) / 16 - first_group;
+    pool_.run(kv.heads * groups, [&](std::int64_t item, int) {
+      const std::int64_t head = item / groups, group = first_group + item % groups;
+      const std::int64_t patch = std::max(group * 16, part.patch);
+      const std::int64_t rows = std::min(group * 16 + 16, end) - patch;
+      const std::int64_t row = part.row + patch - part.patch;
+      pack(kernels_, kv, part.image, head, patch, from(k, row, rows, head * kv.dim),
+           from(v, row, rows, head * kv.dim));
+    });
+  });
+}
+
+void CpuBackend::image_attention(Mat out, Mat q, const ImageKv& stored, std::int64_t first_row,
+                                 float scale) {
+  const auto& kv = static_cast<const CpuImageKv&>(stored);
+  assert(q.cols == kv.heads * kv.dim && out.cols == q.cols);
+  for_images(kv, first_row, q.rows, [&](const ImagePart& part) {
+    // A head's keys and values stay in the cache while its queries pass.
+    const std::int64_t blocks = (part.rows + kAttentionQueries - 1) / kAttentionQueries;
+    pool_.run(kv.heads * blocks, [&](std::int64_t item, int thread) {
+      const std::int64_t head = item / blocks, done = item % blocks * kAttentionQueries;
+      const std::int64_t rows = std::min<std::int64_t>(kAttentionQueries, part.rows - done);
+      float* const sums = per_thread_[static_cast<std::size_t>(thread)].get<float>(
+          kAttentionQueries * kv.padded_dim);
+      attend(kernels_, kv, part.image, head, from(out, part.row + done, rows, head * kv.dim),
+             from(q, part.row + done, rows, head * kv.dim), scale, sums);
+    });
+  });
 }
 
 void CpuBackend::pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) {

@@ -62,39 +62,76 @@ Rows halves(std::int64_t cols, Random& random) {
   return rows;
 }
 
+struct Heads {
+  std::int64_t count, dim;
+  std::int64_t cols() const { return count * dim; }
+};
+
+// All rows of the images at once.
+void attend(Backend& backend, Images images, Heads heads, Mat out, Mat q, Mat k, Mat v) {
+  const auto kv = backend.make_image_kv(images, heads.count, heads.dim).value();
+  backend.store_image_kv(*kv, 0, k, v);
+  backend.image_attention(out, q, *kv, 0, 0.7f);
+}
+
 TEST_P(VisionOps, AttentionSeesItsWholeImage) {
-  for (std::int64_t heads : {1, 3})
+  for (std::int64_t count : {1, 3})
     for (std::int64_t dim : {4, 24, 72, 80}) {
-      Rows q(kRows, heads * dim, random_), want(kRows, heads * dim), got(kRows, heads * dim);
-      Rows k = halves(heads * dim, random_), v = halves(heads * dim, random_);
-      reference_->image_attention(want.mat(), q.mat(), k.mat(), v.mat(), dim, kImages, 0.7f);
-      backend_->image_attention(got.mat(), q.mat(), k.mat(), v.mat(), dim, kImages, 0.7f);
+      const Heads heads{count, dim};
+      Rows q(kRows, heads.cols(), random_), want(kRows, heads.cols()), got(kRows, heads.cols());
+      Rows k = halves(heads.cols(), random_), v = halves(heads.cols(), random_);
+      attend(*reference_, kImages, heads, want.mat(), q.mat(), k.mat(), v.mat());
+      attend(*backend_, kImages, heads, got.mat(), q.mat(), k.mat(), v.mat());
       expect_near(got, want, 2e-5, "head of " + std::to_string(dim));
       for (Backend* backend : {reference_.get(), backend_.get()}) {  // in place
         Rows both = q;
-        backend->image_attention(both.mat(), both.mat(), k.mat(), v.mat(), dim, kImages, 0.7f);
+        attend(*backend, kImages, heads, both.mat(), both.mat(), k.mat(), v.mat());
         EXPECT_EQ(both.values, backend == reference_.get() ? want.values : got.values);
       }
     }
 }
 
 TEST_P(VisionOps, AnImageAloneGivesTheSameBits) {
-  const std::int64_t heads = 2, dim = 72;
-  Rows q(kRows, heads * dim, random_), k(kRows, heads * dim, random_),
-      v(kRows, heads * dim, random_);
-  Rows together(kRows, heads * dim);
-  backend_->image_attention(together.mat(), q.mat(), k.mat(), v.mat(), dim, kImages, 1);
+  const Heads heads{2, 72};
+  Rows q(kRows, heads.cols(), random_), k(kRows, heads.cols(), random_),
+      v(kRows, heads.cols(), random_);
+  Rows together(kRows, heads.cols());
+  attend(*backend_, kImages, heads, together.mat(), q.mat(), k.mat(), v.mat());
   for (int threads : {1, 3}) {
     const auto other = cpu_backend(GetParam(), threads);
     for (const PatchGrid& image : kImages) {
       const PatchGrid own{0, image.columns, image.rows};
       const auto part = [&](Rows& rows) { return rows.part(image.first_row, image.size()); };
-      Rows alone(image.size(), heads * dim);
-      other->image_attention(alone.mat(), part(q), part(k), part(v), dim, {&own, 1}, 1);
+      Rows alone(image.size(), heads.cols());
+      attend(*other, {&own, 1}, heads, alone.mat(), part(q), part(k), part(v));
       EXPECT_TRUE(std::equal(alone.values.begin(), alone.values.end(), part(together).data))
           << image.columns << "x" << image.rows << ", " << threads << " threads";
     }
   }
+}
+
+// Through groups of 16 and across images; a second layer's keys take the place of the first's.
+TEST_P(VisionOps, AttentionCutAnywhereGivesTheSameBits) {
+  const Heads heads{2, 72};
+  for (Backend* backend : {reference_.get(), backend_.get()})
+    for (std::int64_t step : {1, 7, 16, 40, 100}) {
+      const auto kv = backend->make_image_kv(kImages, heads.count, heads.dim).value();
+      for (int layer = 0; layer < 2; ++layer) {
+        Rows q(kRows, heads.cols(), random_), k(kRows, heads.cols(), random_),
+            v(kRows, heads.cols(), random_), want(kRows, heads.cols());
+        attend(*backend, kImages, heads, want.mat(), q.mat(), k.mat(), v.mat());
+        const auto in_parts = [&](const auto& f) {
+          for (std::int64_t row = 0; row < kRows; row += step) f(row, std::min(step, kRows - row));
+        };
+        in_parts([&](std::int64_t row, std::int64_t rows) {
+          backend->store_image_kv(*kv, row, k.part(row, rows), v.part(row, rows));
+        });
+        in_parts([&](std::int64_t row, std::int64_t rows) {
+          backend->image_attention(q.part(row, rows), q.part(row, rows), *kv, row, 0.7f);
+        });
+        EXPECT_EQ(q.values, want.values) << backend->name() << ", parts of " << step;
+      }
+    }
 }
 
 TEST_P(VisionOps, PoolingAveragesAndStandardises) {

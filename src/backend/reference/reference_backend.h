@@ -29,6 +29,13 @@ struct ReferenceKv : KvStore {
                      std::uint64_t position) const;
 };
 
+struct ReferenceImageKv : ImageKv {
+  std::vector<PatchGrid> images;
+  std::int64_t head_dim = 0;
+  std::int64_t cols = 0;    // heads * head_dim
+  std::vector<float> k, v;  // [rows of the images, cols]
+};
+
 class ReferenceBackend final : public Backend {
  public:
   std::string name() const override { return "reference"; }
@@ -61,7 +68,10 @@ class ReferenceBackend final : public Backend {
   void rope_table_2d(Mat table, Images images, std::span<const float> inv_freq) override;
   void head_norm_rope_2d(Mat x, std::int64_t head_dim, const float* weight, float eps,
                          Mat table) override;
-  void image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim, Images images,
+  Result<std::unique_ptr<ImageKv>> make_image_kv(Images images, std::int64_t heads,
+                                                 std::int64_t head_dim) override;
+  void store_image_kv(ImageKv& kv, std::int64_t first_row, Mat k, Mat v) override;
+  void image_attention(Mat out, Mat q, const ImageKv& kv, std::int64_t first_row,
                        float scale) override;
   void pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) override;
   void logits(Mat out, Mat x, const Weight& head, float softcap) override;

@@ -91,16 +91,44 @@ void look(const Sight& sight, const float* q, float* out, float scale) {
 
 }  // namespace
 
-void ReferenceBackend::image_attention(Mat out, Mat q, Mat k, Mat v, std::int64_t head_dim,
-                                       Images images, float scale) {
-  assert(q.cols % head_dim == 0 && k.cols == q.cols && v.cols == q.cols && out.cols == q.cols);
-  for (const PatchGrid& image : images)
-    for (std::int64_t at = 0; at < q.cols; at += head_dim) {
-      const Sight sight{k.row(image.first_row) + at, v.row(image.first_row) + at, image.size(),
-                        q.cols, head_dim};
-      for (std::int64_t i = 0; i < image.size(); ++i)
-        look(sight, q.row(image.first_row + i) + at, out.row(image.first_row + i) + at, scale);
+Result<std::unique_ptr<ImageKv>> ReferenceBackend::make_image_kv(Images images, std::int64_t heads,
+                                                                 std::int64_t head_dim) {
+  auto kv = std::make_unique<ReferenceImageKv>();
+  kv->images.assign(images.begin(), images.end());
+  kv->head_dim = head_dim;
+  kv->cols = heads * head_dim;
+  std::int64_t rows = 0;
+  for (const PatchGrid& image : images) rows = std::max(rows, image.first_row + image.size());
+  kv->k.resize(static_cast<std::size_t>(rows * kv->cols));
+  kv->v.resize(kv->k.size());
+  return std::unique_ptr<ImageKv>(std::move(kv));
+}
+
+void ReferenceBackend::store_image_kv(ImageKv& kv, std::int64_t first_row, Mat k, Mat v) {
+  auto& stored = static_cast<ReferenceImageKv&>(kv);
+  assert(k.cols == stored.cols && v.cols == stored.cols && v.rows == k.rows);
+  assert((first_row + k.rows) * k.cols <= std::ssize(stored.k));
+  std::copy_n(k.data, k.rows * k.cols, stored.k.begin() + first_row * k.cols);
+  std::copy_n(v.data, v.rows * v.cols, stored.v.begin() + first_row * v.cols);
+}
+
+void ReferenceBackend::image_attention(Mat out, Mat q, const ImageKv& kv, std::int64_t first_row,
+                                       float scale) {
+  const auto& stored = static_cast<const ReferenceImageKv&>(kv);
+  assert(q.cols == stored.cols && out.cols == q.cols);
+  for (std::int64_t i = 0; i < q.rows; ++i) {
+    const auto holds = [row = first_row + i](const PatchGrid& image) {
+      return image.first_row <= row && row < image.first_row + image.size();
+    };
+    const auto image = std::ranges::find_if(stored.images, holds);
+    assert(image != stored.images.end());
+    for (std::int64_t at = 0; at < q.cols; at += stored.head_dim) {
+      const std::int64_t begin = image->first_row * q.cols + at;
+      look({stored.k.data() + begin, stored.v.data() + begin, image->size(), q.cols,
+            stored.head_dim},
+           q.row(i) + at, out.row(i) + at, scale);
     }
+  }
 }
 
 void ReferenceBackend::pool_patches(Mat out, Mat x, Images images, const Pooling& pooling) {
