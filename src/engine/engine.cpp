@@ -65,6 +65,8 @@ struct Engine::Impl {
   // Engine thread.
   void run() noexcept;  // a sink that throws is our bug
   bool take_mail();
+  void encode_images();
+  Result<ImageProgress> compute_slice(std::span<const ImageSpan> images);
   void step();
   void build_step(std::span<const Scheduler::Chunk> chunks);
   Result<std::vector<StepOutput>> compute();
@@ -94,6 +96,7 @@ struct Engine::Impl {
   EngineStats stats;
   std::vector<std::unique_ptr<Sequence>> taken;
   std::vector<RequestId> cancelled;
+  std::optional<RequestId> images_begun;  // whose images the runner has begun
   std::vector<StepSequence> step_sequences;
   std::thread thread;  // last: everything it uses exists
 };
@@ -140,7 +143,10 @@ std::variant<RequestId, Refusal> Engine::Impl::submit(EngineRequest request, Eng
 }
 
 void Engine::Impl::run() noexcept {
-  while (take_mail()) step();
+  while (take_mail()) {
+    encode_images();
+    step();
+  }
   while (!scheduler.empty()) finish(scheduler.oldest(), ended(FinishReason::kCancelled));
 }
 
@@ -161,6 +167,46 @@ bool Engine::Impl::take_mail() {
   taken.clear();
   cancelled.clear();
   return go_on;
+}
+
+// One slice, so that a step's tokens never wait for more.
+void Engine::Impl::encode_images() {
+  const auto work = scheduler.plan_images(images_begun);
+  if (!work) {
+    if (std::exchange(images_begun, std::nullopt)) runner->abandon_images();
+    return;
+  }
+  Sequence& sequence = *work->sequence;
+  images_begun = sequence.id;
+  auto progress = compute_slice(work->images);
+  ++stats.image_slices;
+  if (!progress) {
+    runner->abandon_images();
+    images_begun.reset();
+    FinishEvent failed = ended(FinishReason::kError);
+    failed.error = std::move(progress).error().message;
+    return finish(sequence.id, std::move(failed));
+  }
+  stats.images_encoded += progress->encoded;
+  if (progress->ready.empty()) return;
+  images_begun.reset();
+  std::move(progress->ready.begin(), progress->ready.end(),
+            sequence.encoded.begin() + static_cast<std::ptrdiff_t>(sequence.next_image()));
+}
+
+// A runner that throws or answers nonsense fails the request whose images these are.
+Result<ImageProgress> Engine::Impl::compute_slice(std::span<const ImageSpan> images) {
+  try {
+    auto progress = runner->encode_images(images);
+    if (!progress) return progress;
+    const auto& ready = progress->ready;
+    if (ready.size() > images.size() || std::ranges::count(ready, nullptr) > 0)
+      return Error{
+          fmt::format("the model made {} of {} images ready", ready.size(), images.size())};
+    return progress;
+  } catch (const std::exception& exception) {
+    return Error{fmt::format("encoding images failed: {}", exception.what())};
+  }
 }
 
 void Engine::Impl::step() {
@@ -191,6 +237,7 @@ void Engine::Impl::build_step(std::span<const Scheduler::Chunk> chunks) {
     step.global_blocks = sequence->blocks.global;
     step.sliding_blocks = sequence->blocks.sliding;
     step.images = images_among(request.images, step.n_past, step.n_past + n_tokens);
+    step.encoded = std::span(sequence->encoded).subspan(sequence->next_image(), step.images.size());
     if (sequence->sampler && n_tokens == sequence->pending()) {
       step.sampler = &*sequence->sampler;
       if (sequence->output_tokens < request.output_tokens_min) step.banned = request.stop_tokens;
@@ -227,7 +274,9 @@ Result<std::vector<StepOutput>> Engine::Impl::compute() {
 
 void Engine::Impl::absorb(const Scheduler::Chunk& chunk, StepOutput output) {
   Sequence& sequence = *chunk.sequence;
+  const std::size_t first_image = sequence.next_image();
   sequence.n_past += chunk.tokens;
+  for (std::size_t i = first_image; i < sequence.next_image(); ++i) sequence.encoded[i].reset();
   std::move(output.prompt_logprobs.begin(), output.prompt_logprobs.end(),
             std::back_inserter(sequence.prompt_logprobs));
   if (sequence.pending() > 0) return;

@@ -3,8 +3,9 @@
 // submit() may be called from any thread and returns at once; events reach the request's sink on
 // the engine thread (sinks must not block; they hand over to their own queue). Decode steps of all
 // running sequences go together; prompts are cut into chunks that share a step with them, so that
-// nobody waits for another's long prompt. Cancellation takes effect between steps. A request that
-// can never fit is refused at the door with numbers; one that does not fit now waits in a bounded
+// nobody waits for another's long prompt. Images are encoded in slices between steps, so nobody
+// waits for another's image either. Cancellation takes effect between steps. A request that can
+// never fit is refused at the door with numbers; one that does not fit now waits in a bounded
 // queue. When KV runs out in mid-decode the youngest sequence gives its blocks back and is computed
 // again later (same words: see runner.h).
 #pragma once
@@ -70,6 +71,7 @@ struct EngineOptions {
 struct EngineStats {  // a snapshot for /metrics and tests
   std::uint32_t running = 0, waiting = 0;
   std::uint64_t prompt_tokens = 0, output_tokens = 0, steps = 0, preemptions = 0;
+  std::uint64_t images_encoded = 0, image_slices = 0;  // remembered images are not encoded again
   std::uint32_t global_blocks_used = 0, sliding_blocks_used = 0;
 };
 

@@ -33,6 +33,11 @@ std::optional<TokenId> continue_script(const FakeScript& script, std::span<const
   return std::nullopt;
 }
 
+struct FakeImage final : EncodedImage {
+  explicit FakeImage(std::string of) : key(std::move(of)) {}
+  std::string key;
+};
+
 std::size_t slot(std::span<const BlockId> table, std::uint64_t block, std::uint64_t position,
                  std::uint32_t block_tokens) {
   return std::size_t{table[block]} * block_tokens + position % block_tokens;
@@ -86,6 +91,36 @@ Result<std::vector<StepOutput>> FakeRunner::step(std::span<const StepSequence> s
   return outputs;
 }
 
+Result<ImageProgress> FakeRunner::encode_images(std::span<const ImageSpan> images) {
+  if (options_.on_slice) options_.on_slice(images);
+  if (const std::uint64_t slice = slices_++; slice == options_.fail_at_slice)
+    return Error{fmt::format("the fake model was told to fail at slice {}", slice)};
+  std::vector<std::string> keys;
+  std::uint32_t tokens = 0;
+  for (const ImageSpan& span : images) {
+    tokens += span.image->soft_tokens;
+    if (tokens > options_.limits.image_tokens_max) break;
+    keys.push_back(span.image->key);
+  }
+  if (keys.empty()) return Error{"an image that the door should have refused"};
+  if (begun_ != keys) {
+    begun_ = keys;
+    slices_done_ = 0;
+  }
+  if (++slices_done_ < options_.image_slices) return ImageProgress{};
+  ImageProgress progress;
+  for (std::string& key : keys)
+    progress.ready.push_back(std::make_shared<FakeImage>(std::move(key)));
+  progress.encoded = static_cast<std::uint32_t>(progress.ready.size());
+  begun_.clear();
+  return progress;
+}
+
+void FakeRunner::abandon_images() noexcept {
+  begun_.clear();
+  if (options_.on_abandon) options_.on_abandon();
+}
+
 // What a real runner may rely on.
 Status FakeRunner::check(std::span<const StepSequence> sequences) const {
   const RunnerLimits& limits = options_.limits;
@@ -100,10 +135,7 @@ Status FakeRunner::check(std::span<const StepSequence> sequences) const {
     if (s.tokens.empty() || s.tokens.size() > limits.chunk_tokens_max + stretch)
       return Error{fmt::format("a chunk of {} tokens; at most {}", s.tokens.size(),
                                limits.chunk_tokens_max)};
-    for (const ImageSpan& image : s.images)
-      if (image.begin < s.n_past || image.end > end)
-        return Error{fmt::format("an image at {} to {} is cut by a chunk at {} to {}", image.begin,
-                                 image.end, s.n_past, end)};
+    G4_TRY(check_images(s));
     if (end > limits.context_tokens_max)
       return Error{fmt::format("position {} is outside the context", end)};
     if (s.global_blocks.size() < need.global || s.sliding_blocks.size() < need.sliding)
@@ -119,6 +151,22 @@ Status FakeRunner::check(std::span<const StepSequence> sequences) const {
     return Error{fmt::format("a step of {} sequences and {} tokens; at most {} and {}",
                              sequences.size(), total, limits.step_sequences_max,
                              limits.step_tokens_max)};
+  return {};
+}
+
+Status FakeRunner::check_images(const StepSequence& s) const {
+  const std::uint64_t end = s.n_past + s.tokens.size();
+  if (s.encoded.size() != s.images.size())
+    return Error{fmt::format("{} images, {} of them ready", s.images.size(), s.encoded.size())};
+  for (std::size_t i = 0; i < s.images.size(); ++i) {
+    const ImageSpan& image = s.images[i];
+    if (image.begin < s.n_past || image.end > end)
+      return Error{fmt::format("an image at {} to {} is cut by a chunk at {} to {}", image.begin,
+                               image.end, s.n_past, end)};
+    const auto* ready = dynamic_cast<const FakeImage*>(s.encoded[i].get());
+    if (!ready || ready->key != image.image->key)
+      return Error{fmt::format("image {} of a chunk is not ready", i)};
+  }
   return {};
 }
 

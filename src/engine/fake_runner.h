@@ -8,6 +8,8 @@
 // Words: a script, if one applies, else the hash decides. A script applies when the history ends
 // with its `after` followed by a beginning of its `reply` (an unfinished one); the longest `after`
 // wins, then the later script. Chat tests put the end of the rendered prompt into `after`.
+// Images become ready after `image_slices` slices, as many together as image_tokens_max soft tokens
+// hold; a step fails that gets an image with something else than was made of it.
 // Threads: engine thread only; options are given at construction.
 #pragma once
 
@@ -16,6 +18,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/runner.h"
@@ -43,7 +46,12 @@ struct FakeRunnerOptions {
   std::vector<FakeScript> scripts;
   std::chrono::microseconds step_delay{0};
   std::optional<std::uint64_t> fail_at_step;  // counted from 0; that step returns an Error
-  std::function<void(std::span<const StepSequence>)> on_step;  // observer, on the engine thread
+  std::uint32_t image_slices = 1;
+  std::optional<std::uint64_t> fail_at_slice;  // likewise
+  // Observers, on the engine thread; what they throw, the runner throws.
+  std::function<void(std::span<const StepSequence>)> on_step;
+  std::function<void(std::span<const ImageSpan>)> on_slice;
+  std::function<void()> on_abandon;
 };
 
 // The logits after `history`: what a FakeRunner without mistakes in its tables computes.
@@ -56,15 +64,20 @@ class FakeRunner : public Runner {
 
   const RunnerLimits& limits() const override { return options_.limits; }
   Result<std::vector<StepOutput>> step(std::span<const StepSequence> sequences) override;
+  Result<ImageProgress> encode_images(std::span<const ImageSpan> images) override;
+  void abandon_images() noexcept override;
 
  private:
   Status check(std::span<const StepSequence> sequences) const;
+  Status check_images(const StepSequence& sequence) const;
   void write(const StepSequence& sequence);
   Status read_history(const StepSequence& sequence);  // into history_
   StepOutput answer(const StepSequence& sequence);
 
   FakeRunnerOptions options_;
-  std::uint64_t steps_ = 0;
+  std::uint64_t steps_ = 0, slices_ = 0;
+  std::vector<std::string> begun_;         // keys of the images that are being made ready
+  std::uint32_t slices_done_ = 0;          // of these
   std::vector<TokenId> global_, sliding_;  // [block][position in block]
   std::vector<TokenId> history_;
   std::vector<float> logits_;

@@ -3,6 +3,7 @@
 //
 // A step runs any mix of prompt chunks and single decode tokens of several sequences. Numbers of
 // one sequence never depend on its neighbours in a step, nor on how its prompt was cut into chunks.
+// Images are made ready for their step before it, in slices of bounded work, between other steps.
 // Threads: everything here is called from the engine thread only.
 #pragma once
 
@@ -48,6 +49,19 @@ struct ImageSpan {
   std::shared_ptr<const ImageInput> image;
 };
 
+// What a runner has made of an image for its steps. Opaque to the engine; alive as long as someone
+// holds it.
+class EncodedImage {
+ public:
+  virtual ~EncodedImage() = default;
+};
+
+// What a slice of work on images has brought.
+struct ImageProgress {
+  std::vector<std::shared_ptr<const EncodedImage>> ready;  // the first of the images asked for
+  std::uint32_t encoded = 0;                               // of them; others were remembered
+};
+
 struct RunnerLimits {
   std::uint64_t context_tokens_max = 0;  // prompt + output of one sequence
   std::uint32_t step_tokens_max = 0;     // tokens of one step, all sequences together
@@ -56,6 +70,7 @@ struct RunnerLimits {
   // Soft tokens of one image; 0: the model sees no images. An image is never cut, so one in a step
   // may lengthen its chunk and the step by up to this many tokens.
   std::uint32_t image_tokens_max = 0;
+  std::uint32_t slice_tokens = 12;  // tokens of a prompt that take as long as a slice of images
   std::size_t vocab_size = 0;
   KvLimits kv;
 };
@@ -68,9 +83,10 @@ struct StepSequence {
   std::uint64_t n_past = 0;
   std::span<const BlockId> global_blocks;
   std::span<const BlockId> sliding_blocks;
-  std::span<const ImageSpan> images;  // whole ones among the tokens, in order
-  Sampler* sampler = nullptr;         // not null: draw a token after the last position
-  std::span<const TokenId> banned;    // for that draw only
+  std::span<const ImageSpan> images;  // whole ones among the tokens, in order...
+  std::span<const std::shared_ptr<const EncodedImage>> encoded;  // ...and what stands for each
+  Sampler* sampler = nullptr;       // not null: draw a token after the last position
+  std::span<const TokenId> banned;  // for that draw only
   std::optional<std::uint32_t>
       prompt_logprobs;                   // log-probability of token i+1 after token i, for every
                                          // i of this chunk whose next token is known...
@@ -88,6 +104,13 @@ class Runner {
   virtual const RunnerLimits& limits() const = 0;
   // outputs[i] belongs to sequences[i]. An Error fails every sequence of the step, not the server.
   virtual Result<std::vector<StepOutput>> step(std::span<const StepSequence> sequences) = 0;
+
+  // One slice of work on `images` (of one sequence, in order, at least one): on as many of the
+  // first as the runner takes together, which are ready all at once. While they are not, the caller
+  // asks again with the same images; asked for others, the runner forgets what it has begun.
+  virtual Result<ImageProgress> encode_images(std::span<const ImageSpan> images) = 0;
+  // What has been begun, if anything, is not wanted any more. Also the way on after an Error.
+  virtual void abandon_images() noexcept = 0;
 };
 
 }  // namespace g4

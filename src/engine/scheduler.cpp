@@ -27,6 +27,7 @@ Scheduler::Scheduler(const RunnerLimits& limits, std::uint32_t running_max)
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
   assert(waiting_.empty() || waiting_.back()->id < sequence->id);
+  sequence->encoded.resize(sequence->request.images.size());
   waiting_.push_back(std::move(sequence));
 }
 
@@ -54,8 +55,18 @@ std::span<const Scheduler::Chunk> Scheduler::plan() {
   plan_decodes();
   admit();
   plan_prompts();
-  assert(!chunks_.empty() || empty());
   return chunks_;
+}
+
+std::optional<Scheduler::ImageWork> Scheduler::plan_images(std::optional<RequestId> begun) {
+  Sequence* chosen = nullptr;
+  for (const auto& sequence : running_) {
+    if (sequence->images_wanted().empty()) continue;
+    if (!chosen || sequence->id == begun) chosen = sequence.get();
+  }
+  if (!chosen) return std::nullopt;
+  owed_to_images_ -= std::min<std::uint64_t>(owed_to_images_, limits_.slice_tokens);
+  return ImageWork{chosen, chosen->images_wanted()};
 }
 
 void Scheduler::plan_decodes() {
@@ -105,14 +116,19 @@ void Scheduler::admit() {
 
 void Scheduler::plan_prompts() {
   prompts_.clear();
-  for (const auto& sequence : running_)
-    if (!sequence->decoding()) prompts_.push_back({sequence.get(), 0});
-  if (prompts_.empty()) return;
+  bool images_wanted = false;
+  for (const auto& sequence : running_) {
+    images_wanted |= !sequence->images_wanted().empty();
+    if (!sequence->decoding() && sequence->computable() > 0)
+      prompts_.push_back({sequence.get(), 0});
+  }
+  if (!images_wanted) owed_to_images_ = 0;
+  if (prompts_.empty() || owed_to_images_ > 0) return;
 
   std::uint64_t budget = limits_.step_tokens_max - chunks_.size();
   const auto give = [&](Chunk& chunk, std::uint64_t up_to) {
     const std::uint64_t total =
-        std::min<std::uint64_t>(chunk.sequence->pending(), limits_.chunk_tokens_max);
+        std::min<std::uint64_t>(chunk.sequence->computable(), limits_.chunk_tokens_max);
     if (chunk.tokens >= total || budget == 0) return;
     const std::uint64_t before = chunk.tokens;
     chunk.tokens += std::min({total - before, up_to, budget});
@@ -126,7 +142,9 @@ void Scheduler::plan_prompts() {
   });
   for (Chunk& chunk : prompts_) {
     give(chunk, budget);
-    if (chunk.tokens > 0) chunks_.push_back(chunk);
+    if (chunk.tokens == 0) continue;
+    chunks_.push_back(chunk);
+    if (images_wanted) owed_to_images_ += chunk.tokens;
   }
 }
 

@@ -15,7 +15,17 @@
 //     shortest remaining first. Short prompts overtake long ones (best mean time to first token);
 //     the oldest's quarter bounds every wait, since each prompt becomes the oldest in its turn.
 //     Equal prompts run one after the other, not all late together. A chunk that would end inside
-//     an image goes on to the image's end, even past what remains; then nothing does remain.
+//     an image goes on to the image's end, even past what remains; then nothing does remain. A
+//     chunk ends before an image that is not ready.
+//
+// Images are made ready in slices, one between two steps. plan_images() says whose:
+//  4. The oldest running sequence whose next image is not ready; but what was begun for one that
+//     still runs is finished first, lest work be lost. A sequence whose next image is ready is
+//     served no further, so that it never holds more soft tokens than were made ready together.
+//  5. Prompts and images share the time evenly: while images are wanted, a step's prompt tokens are
+//     a debt that slices pay off, slice_tokens each, and until it is paid steps hold decode tokens
+//     only. Without this a busy server's prompts, each step of them as long as forty slices, would
+//     starve images; and decode waits for one slice only, not for a whole debt.
 //
 // Threads: the engine thread only.
 #pragma once
@@ -23,6 +33,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +48,10 @@ class Scheduler {
     Sequence* sequence;
     std::uint64_t tokens;  // at positions [n_past, n_past + tokens)
   };
+  struct ImageWork {
+    Sequence* sequence;
+    std::span<const ImageSpan> images;  // at least one
+  };
 
   // running_max is lowered to what a step can hold.
   Scheduler(const RunnerLimits& limits, std::uint32_t running_max);
@@ -45,9 +60,12 @@ class Scheduler {
   // Takes a running or waiting sequence out, its blocks freed; null for an unknown id.
   std::unique_ptr<Sequence> remove(RequestId id);
 
-  // The next step; empty only if nothing runs or waits. Valid until the next plan(), except for
-  // sequences removed since.
+  // The next step; empty if nothing runs or all that runs waits for images. Valid until the next
+  // plan(), except for sequences removed since.
   std::span<const Chunk> plan();
+
+  // What the next slice works on. `begun`: whose images have had slices and are not ready.
+  std::optional<ImageWork> plan_images(std::optional<RequestId> begun);
 
   bool empty() const { return running_.empty() && waiting_.empty(); }
   RequestId oldest() const;  // not when empty
@@ -69,7 +87,8 @@ class Scheduler {
   std::vector<std::unique_ptr<Sequence>> running_;  // oldest first, all older than who waits
   std::deque<std::unique_ptr<Sequence>> waiting_;   // oldest first
   std::vector<Chunk> chunks_;
-  std::vector<Chunk> prompts_;  // scratch of plan_prompts
+  std::vector<Chunk> prompts_;        // scratch of plan_prompts
+  std::uint64_t owed_to_images_ = 0;  // prompt tokens computed while images were wanted
   std::uint64_t preemptions_ = 0;
 };
 

@@ -29,6 +29,35 @@ std::unique_ptr<Sequence> sequence(RequestId id, std::size_t prompt_tokens) {
   return s;
 }
 
+std::vector<ImageSpan> images_at(
+    std::initializer_list<std::pair<std::uint64_t, std::uint64_t>> ranges) {
+  std::vector<ImageSpan> images;
+  for (const auto& [begin, end] : ranges) images.push_back({begin, end, {}});
+  return images;
+}
+
+void make_ready(Sequence& s, std::size_t first, std::size_t count) {
+  for (std::size_t i = first; i < first + count; ++i)
+    s.encoded.at(i) = std::make_shared<EncodedImage>();
+}
+
+std::unique_ptr<Sequence> image_sequence(RequestId id, std::size_t prompt_tokens,
+                                         std::vector<ImageSpan> images) {
+  auto s = sequence(id, prompt_tokens);
+  s->encoded.resize(images.size());
+  s->request.images = std::move(images);
+  return s;
+}
+
+RunnerLimits image_limits() {
+  RunnerLimits limits = small_limits();
+  limits.image_tokens_max = 20;
+  limits.slice_tokens = 4;
+  limits.kv.sliding_ring_blocks = 12;
+  limits.kv.sliding_blocks = 48;
+  return limits;
+}
+
 using Shares = std::map<RequestId, std::uint64_t>;
 
 // Plans a step and behaves as the engine does after it.
@@ -57,13 +86,9 @@ TEST(Scheduler, OnePromptIsCutIntoChunksThenDecodes) {
 }
 
 TEST(Scheduler, NoChunkEndsInsideAnImage) {
-  RunnerLimits limits = small_limits();
-  limits.image_tokens_max = 20;
-  limits.kv.sliding_ring_blocks = 12;
-  limits.kv.sliding_blocks = 48;
-  Scheduler scheduler(limits, 4);
-  auto one = sequence(1, 60);
-  one->request.images = {{10, 30, {}}, {30, 35, {}}, {40, 48, {}}};
+  Scheduler scheduler(image_limits(), 4);
+  auto one = image_sequence(1, 60, images_at({{10, 30}, {30, 35}, {40, 48}}));
+  make_ready(*one, 0, 3);
   scheduler.add(std::move(one));
   scheduler.add(sequence(2, 40));
   // 16 tokens a step, the oldest's quarter first: 4, then 12 more for the shorter prompt...
@@ -78,20 +103,19 @@ TEST(Scheduler, NoChunkEndsInsideAnImage) {
 TEST(Scheduler, ImagesStayWholeInAnyCompany) {
   std::mt19937 random(5);
   for (int round = 0; round < 300; ++round) {
-    RunnerLimits limits = small_limits();
-    limits.image_tokens_max = 20;
-    limits.kv.sliding_ring_blocks = 12;
-    limits.kv.sliding_blocks = 48;
+    const RunnerLimits limits = image_limits();
     Scheduler scheduler(limits, 4);
     std::map<RequestId, std::vector<ImageSpan>> images;
     for (RequestId id = 1; id <= 4; ++id) {
-      auto s = sequence(id, 100);
+      std::vector<ImageSpan> spans;
       for (std::uint64_t at = random() % 9; at + 20 < 100; at += random() % 9) {
         const std::uint64_t end = at + 1 + random() % 20;
-        s->request.images.push_back({at, end, {}});
+        spans.push_back({at, end, {}});
         at = end;
       }
-      images[id] = s->request.images;
+      images[id] = spans;
+      auto s = image_sequence(id, 100, spans);
+      make_ready(*s, 0, spans.size());
       scheduler.add(std::move(s));
     }
     std::map<RequestId, std::uint64_t> past;
@@ -107,6 +131,122 @@ TEST(Scheduler, ImagesStayWholeInAnyCompany) {
     }
     for (const auto& [id, tokens] : past) EXPECT_GE(tokens, 100U) << id;
   }
+}
+
+TEST(Scheduler, APromptWaitsBeforeAnImageThatIsNotReady) {
+  Scheduler scheduler(image_limits(), 4);
+  auto owned = image_sequence(1, 40, images_at({{10, 20}, {20, 25}, {30, 36}}));
+  Sequence& s = *owned;
+  scheduler.add(std::move(owned));
+  EXPECT_FALSE(scheduler.plan_images({}));  // it waits outside
+  EXPECT_EQ(step(scheduler), (Shares{{1, 10}}));
+  EXPECT_EQ(step(scheduler), Shares{});
+  auto work = scheduler.plan_images({});
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->sequence, &s);
+  EXPECT_EQ(work->images.data(), s.request.images.data());
+  EXPECT_EQ(work->images.size(), 3U);
+  make_ready(s, 0, 2);
+  EXPECT_FALSE(scheduler.plan_images({}));  // those come first
+  EXPECT_EQ(step(scheduler), (Shares{{1, 15}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 5}}));
+  EXPECT_EQ(step(scheduler), Shares{});
+  work = scheduler.plan_images(1);
+  ASSERT_TRUE(work);
+  EXPECT_EQ(work->images.size(), 1U);
+  make_ready(s, 2, 1);
+  EXPECT_EQ(step(scheduler), (Shares{{1, 10}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}}));
+  EXPECT_FALSE(scheduler.plan_images({}));
+}
+
+// A last token that is an image looks like a decode step.
+TEST(Scheduler, AnImageOfOneTokenAtTheEndIsWaitedFor) {
+  Scheduler scheduler(image_limits(), 4);
+  auto owned = image_sequence(1, 5, images_at({{4, 5}}));
+  Sequence& s = *owned;
+  scheduler.add(std::move(owned));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 4}}));
+  EXPECT_EQ(step(scheduler), Shares{});
+  make_ready(s, 0, 1);
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}}));
+}
+
+TEST(Scheduler, TheOldestsImagesComeFirstAndWhatWasBegunIsFinished) {
+  Scheduler scheduler(image_limits(), 2);
+  std::vector<Sequence*> all;
+  for (RequestId id = 1; id <= 3; ++id) {
+    auto s = image_sequence(id, 20, images_at({{0, 9}, {10, 19}}));
+    all.push_back(s.get());
+    scheduler.add(std::move(s));
+  }
+  EXPECT_EQ(step(scheduler), Shares{});
+  const auto chosen = [&](std::optional<RequestId> begun) {
+    const auto work = scheduler.plan_images(begun);
+    return work ? work->sequence->id : 0;
+  };
+  EXPECT_EQ(chosen({}), 1U);
+  EXPECT_EQ(chosen(2), 2U);
+  EXPECT_EQ(chosen(3), 1U);  // begun before it was thrown out, say
+  make_ready(*all[0], 0, 1);
+  EXPECT_EQ(chosen(1), 2U);
+  step(scheduler);  // the first image of 1 and the token after it
+  EXPECT_EQ(all[0]->n_past, 10U);
+  EXPECT_EQ(chosen(2), 2U);
+  EXPECT_EQ(chosen({}), 1U);
+  scheduler.remove(1);
+  EXPECT_EQ(chosen(1), 2U);
+  make_ready(*all[1], 0, 2);
+  EXPECT_EQ(chosen(2), 0U);
+  step(scheduler);
+  EXPECT_EQ(chosen(2), 3U);
+}
+
+TEST(Scheduler, PromptsAndImagesShareTheTime) {
+  Scheduler scheduler(image_limits(), 4);
+  scheduler.add(sequence(1, 3));
+  step(scheduler);
+  scheduler.add(image_sequence(2, 20, images_at({{0, 20}})));
+  scheduler.add(sequence(3, 15));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {3, 12}}));
+  for (int slice = 0; slice < 3; ++slice) {  // 12 tokens: three slices
+    EXPECT_EQ(step(scheduler), (Shares{{1, 1}})) << slice;
+    EXPECT_TRUE(scheduler.plan_images(2));
+  }
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {3, 3}}));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 1}, {3, 1}}));  // its answer, not held up
+  scheduler.add(sequence(4, 20));
+  EXPECT_EQ(step(scheduler).count(4), 0U);  // three tokens are owed
+  scheduler.remove(2);                      // to nobody
+  EXPECT_EQ(step(scheduler).count(4), 1U);
+}
+
+// What is ready stays so; what had been used is asked for again.
+TEST(Scheduler, APreemptedSequenceKeepsTheImagesThatAreReady) {
+  RunnerLimits limits = image_limits();
+  limits.kv.global_blocks = 9;
+  Scheduler scheduler(limits, 4);
+  scheduler.add(sequence(1, 4));
+  step(scheduler);  // its answer takes its second block
+  auto owned = image_sequence(2, 24, images_at({{0, 4}, {5, 9}, {12, 20}}));
+  Sequence& s = *owned;
+  make_ready(s, 0, 2);
+  scheduler.add(std::move(owned));
+  step(scheduler);
+  EXPECT_EQ(s.n_past, 12U);
+  s.encoded[0] = s.encoded[1] = nullptr;  // as the engine does
+  make_ready(s, 2, 1);
+  // 1 grows, 2 stands still: as if the step had no tokens left for it.
+  for (int i = 0; i < 20 && scheduler.preemptions() == 0; ++i)
+    for (const auto& [running, tokens] : scheduler.plan())
+      if (running->id == 1) {
+        running->n_past += tokens;
+        running->tokens.push_back(1);
+      }
+  ASSERT_EQ(scheduler.preemptions(), 1U);
+  EXPECT_EQ(s.n_past, 0U);
+  EXPECT_EQ(s.images_wanted().size(), 2U);
+  EXPECT_TRUE(s.encoded[2]);
 }
 
 TEST(Scheduler, DecodesGoFirstAndShortPromptsOvertake) {

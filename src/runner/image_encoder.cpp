@@ -1,5 +1,7 @@
 #include "runner/image_encoder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -18,56 +20,67 @@ std::int64_t patches_max(const VisionConfig& config) {
 ImageEncoder::ImageEncoder(Backend& backend, VisionConfig config, VisionWeights weights)
     : tower_(backend, config, std::move(weights), patches_max(config)) {}
 
-std::uint64_t ImageEncoder::activation_bytes(const VisionConfig& config) {
-  // vision_tower.h's Mats, and what a backend keeps for the FFN's rows.
-  const std::int64_t row = 3 * config.hidden + 3 * config.heads * config.head_dim +
-                           config.head_dim + config.heads * config.head_dim;
-  constexpr std::int64_t kFfnRows = 2048;
-  return sizeof(float) *
-         static_cast<std::uint64_t>(patches_max(config) * row + kFfnRows * 3 * config.ffn);
+std::uint64_t ImageEncoder::work_bytes(const VisionConfig& config, std::uint32_t kv_value_bytes) {
+  return VisionTower::work_bytes(config, patches_max(config), kv_value_bytes);
 }
 
-std::vector<std::shared_ptr<const SoftTokens>> ImageEncoder::encode(
-    std::span<const ImageInput* const> images) {
-  std::vector<std::shared_ptr<const SoftTokens>> found(images.size());
-  std::vector<const ImageInput*> missing;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    found[i] = find(images[i]->key);
-    const auto same = [&](const ImageInput* other) { return other->key == images[i]->key; };
-    if (!found[i] && std::ranges::none_of(missing, same)) missing.push_back(images[i]);
-  }
-  if (missing.empty()) return found;
-  std::vector<std::shared_ptr<const SoftTokens>> fresh(missing.size());
-  encode_missing(missing, fresh);
-  for (std::size_t i = 0; i < images.size(); ++i)
-    for (std::size_t j = 0; j < missing.size(); ++j)
-      if (!found[i] && missing[j]->key == images[i]->key) found[i] = fresh[j];
-  for (std::size_t j = 0; j < missing.size(); ++j) keep(missing[j]->key, fresh[j]);
-  return found;
+Result<ImageProgress> ImageEncoder::advance(std::span<const ImageSpan> images, std::int64_t work) {
+  if (!begun(images)) G4_TRY(begin(images));
+  if (!fresh_.empty() && !tower_.advance(work)) return ImageProgress{};
+  return finish();
 }
 
-void ImageEncoder::encode_missing(std::span<const ImageInput* const> images,
-                                  std::span<std::shared_ptr<const SoftTokens>> found) {
-  const std::int64_t hidden = tower_.config().text_hidden;
+void ImageEncoder::abandon() {
+  wanted_.clear();
+  fresh_.clear();
+  tower_.forget();
+}
+
+bool ImageEncoder::begun(std::span<const ImageSpan> images) const {
+  const auto same = [](const Wanted& wanted, const ImageSpan& span) {
+    return wanted.image == span.image;
+  };
+  return !wanted_.empty() && wanted_.size() <= images.size() &&
+         std::equal(wanted_.begin(), wanted_.end(), images.begin(), same);
+}
+
+Status ImageEncoder::begin(std::span<const ImageSpan> images) {
+  abandon();
   std::vector<ImagePatchesView> views;
-  std::int64_t tokens = 0;
-  for (const ImageInput* image : images) {
+  std::int64_t patches = 0;
+  for (const auto& [begin, end, image] : images) {
+    patches += std::int64_t{image->columns} * image->rows;
+    if (patches > tower_.patches_max()) break;
+    wanted_.push_back({image, find(image->key)});
+    const auto same = [&](const auto& other) { return other->key == image->key; };
+    if (wanted_.back().soft || std::ranges::any_of(fresh_, same)) continue;
+    fresh_.push_back(image);
     views.push_back({image->patches, image->columns, image->rows});
     assert(tower_.soft_tokens(views.back()) == std::int64_t{image->soft_tokens});
-    tokens += tower_.soft_tokens(views.back());
   }
-  std::vector<float> all(static_cast<std::size_t>(tokens * hidden));
-  tower_.encode({all.data(), tokens, hidden}, views);
-  auto at = all.cbegin();
-  for (std::size_t i = 0; i < images.size(); ++i) {
+  if (wanted_.empty())
+    return Error{fmt::format("an image has {} patches; at most {} are taken", patches,
+                             tower_.patches_max())};
+  return views.empty() ? Status{} : tower_.begin(views);
+}
+
+ImageProgress ImageEncoder::finish() {
+  const float* at = fresh_.empty() ? nullptr : tower_.soft_tokens().data;
+  for (const auto& image : fresh_) {
     auto soft = std::make_shared<SoftTokens>();
-    soft->tokens = tower_.soft_tokens(views[i]);
-    const auto end = at + soft->tokens * hidden;
-    soft->values.assign(at, end);
-    at = end;
-    found[i] = std::move(soft);
+    soft->tokens = image->soft_tokens;
+    const std::int64_t values = soft->tokens * tower_.config().text_hidden;
+    soft->values.assign(at, at + values);
+    at += values;
+    for (Wanted& wanted : wanted_)
+      if (wanted.image->key == image->key) wanted.soft = soft;
+    keep(image->key, std::move(soft));
   }
-  encoded_ += images.size();
+  ImageProgress progress;
+  progress.encoded = static_cast<std::uint32_t>(fresh_.size());
+  for (Wanted& wanted : wanted_) progress.ready.push_back(std::move(wanted.soft));
+  abandon();
+  return progress;
 }
 
 std::shared_ptr<const SoftTokens> ImageEncoder::find(const std::string& key) {

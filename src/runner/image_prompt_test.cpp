@@ -114,25 +114,81 @@ TEST(ImagePromptInEngine, WhatDoesNotFitIsRefused) {
               testing::HasSubstr("reads text only"));
 }
 
+struct Encoder {
+  Encoder() {
+    auto checkpoint = Checkpoint::open(golden::vision_folder());
+    const auto config = read_vision_config(*checkpoint);
+    auto weights = load_vision_weights(*backend, *checkpoint, **config, {});
+    encoder = std::make_unique<ImageEncoder>(*backend, **config, std::move(*weights));
+  }
+  // All slices that it takes.
+  ImageProgress finish(std::span<const ImageSpan> images) {
+    for (slices = 1;; ++slices) {
+      auto progress = encoder->advance(images, kWork);
+      if (!progress) throw std::runtime_error(progress.error().message);
+      if (!progress->ready.empty()) return *progress;
+    }
+  }
+  static constexpr std::int64_t kWork = 1;  // the least slices
+  std::unique_ptr<Backend> backend = make_reference_backend();
+  std::unique_ptr<ImageEncoder> encoder;
+  int slices = 0;
+};
+
+std::vector<ImageSpan> spans(std::initializer_list<std::shared_ptr<const ImageInput>> images) {
+  std::vector<ImageSpan> spans;
+  for (const auto& image : images) spans.push_back({0, image->soft_tokens, image});
+  return spans;
+}
+
+const std::vector<float>& values(const std::shared_ptr<const EncodedImage>& image) {
+  return dynamic_cast<const SoftTokens&>(*image).values;
+}
+
 TEST(ImageEncoder, RemembersWhatItHasEncoded) {
-  const auto backend = make_reference_backend();
-  auto checkpoint = Checkpoint::open(golden::vision_folder());
-  ASSERT_TRUE(checkpoint);
-  const auto config = read_vision_config(*checkpoint);
-  ASSERT_TRUE(config && *config);
-  auto weights = load_vision_weights(*backend, *checkpoint, **config, {});
-  ASSERT_TRUE(weights);
-  ImageEncoder encoder(*backend, **config, std::move(*weights));
-  const auto a = image(0), b = image(3);
-  const ImageInput* const twice[] = {a.get(), b.get(), a.get()};
-  const auto first = encoder.encode(twice);
-  EXPECT_EQ(encoder.encoded(), 2U);
-  EXPECT_EQ(first[0], first[2]);
-  EXPECT_EQ(first[0]->tokens, 1);
-  EXPECT_EQ(first[1]->tokens, 8);
-  EXPECT_EQ(encoder.encode(twice)[1], first[1]);
-  EXPECT_EQ(encoder.encoded(), 2U);
-  EXPECT_EQ(encoder.kept_bytes(), 9U * 64 * sizeof(float));
+  Encoder e;
+  const auto twice = spans({image(0), image(3), image(0)});
+  const ImageProgress first = e.finish(twice);
+  EXPECT_EQ(first.encoded, 2U);
+  EXPECT_GT(e.slices, 2);
+  ASSERT_EQ(first.ready.size(), 3U);
+  EXPECT_EQ(first.ready[0], first.ready[2]);
+  EXPECT_EQ(values(first.ready[0]).size(), 64U);
+  EXPECT_EQ(values(first.ready[1]).size(), 8U * 64);
+  const ImageProgress again = e.finish(twice);
+  EXPECT_EQ(again.encoded, 0U);
+  EXPECT_EQ(e.slices, 1);
+  EXPECT_EQ(again.ready, first.ready);
+  EXPECT_EQ(e.encoder->kept_bytes(), 9U * 64 * sizeof(float));
+  // A known image among others.
+  const ImageProgress some = e.finish(spans({image(2), image(3)}));
+  EXPECT_EQ(some.encoded, 1U);
+  EXPECT_EQ(some.ready[1], first.ready[1]);
+}
+
+TEST(ImageEncoder, OtherImagesTakeThePlaceOfThoseBegun) {
+  Encoder e, plain;
+  const auto a = spans({image(2)}), b = spans({image(3), image(0)});
+  const ImageProgress want_a = plain.finish(a), want_b = plain.finish(b);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(e.encoder->advance(a, Encoder::kWork)->ready.empty());
+  const ImageProgress got_b = e.finish(b);
+  EXPECT_EQ(got_b.encoded, 2U);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(values(got_b.ready[i]), values(want_b.ready[i]));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(e.encoder->advance(a, Encoder::kWork)->ready.empty());
+  e.encoder->abandon();
+  EXPECT_EQ(values(e.finish(a).ready[0]), values(want_a.ready[0]));
+}
+
+// 10,080 patches are taken together: 31 images of 324, not 32.
+TEST(ImageEncoder, TakesAsManyTogetherAsFit) {
+  Encoder e;
+  std::vector<ImageSpan> many(40, spans({image(2)}).front());
+  EXPECT_EQ(e.finish(many).ready.size(), 31U);
+  auto huge = std::make_shared<ImageInput>(*image(2));
+  huge->columns = 4000;
+  const auto refused = e.encoder->advance(spans({huge}));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("48000 patches"));
 }
 
 }  // namespace

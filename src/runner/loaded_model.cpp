@@ -53,14 +53,14 @@ Result<ModelSummary> inspect_model(const std::string& path, const LoadOptions& o
     model.vision = G4_TRY(read_vision_config(model.checkpoint));
   }
   G4_TRY(check_vision(model));
+  MemoryRequest request = options.memory;
+  request.kv_value_bytes = options.backend == "reference" ? 4 : 2;
   VisionMemory vision;
   if (model.vision) {
     vision.weight_bytes = G4_TRY(vision_weight_bytes(model.vision_source(), *model.vision));
-    vision.activation_bytes = ImageEncoder::activation_bytes(*model.vision);
+    vision.activation_bytes = ImageEncoder::work_bytes(*model.vision, request.kv_value_bytes);
     vision.image_tokens_max = ImageEncoder::kImageTokensMax;
   }
-  MemoryRequest request = options.memory;
-  request.kv_value_bytes = options.backend == "reference" ? 4 : 2;
   const std::uint64_t bytes = G4_TRY(weight_bytes(model.checkpoint, model.config));
   model.memory = G4_TRY(plan_memory(model.config, bytes, request, vision));
   return model;

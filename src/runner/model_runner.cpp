@@ -74,27 +74,30 @@ void ModelRunner::gather_rows(std::span<const StepSequence> sequences) {
 // After gather_rows(): which rows are images, and what stands there.
 void ModelRunner::gather_images(std::span<const StepSequence> sequences) {
   soft_rows_.clear();
-  soft_tokens_.clear();
   image_ranges_.assign(sequences.size(), {});
-  std::vector<const ImageInput*> wanted;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    for (const ImageSpan& span : sequences[i].images) {
-      const std::uint64_t row = span.begin - sequences[i].n_past;
+    const StepSequence& sequence = sequences[i];
+    for (std::size_t j = 0; j < sequence.images.size(); ++j) {
+      const ImageSpan& span = sequence.images[j];
+      const auto& soft = static_cast<const SoftTokens&>(*sequence.encoded[j]);
+      const std::uint64_t row = span.begin - sequence.n_past;
       image_ranges_[i].push_back({span.begin, span.end});
-      soft_rows_.push_back({batch_[i].first_row + static_cast<std::int64_t>(row), {}});
-      wanted.push_back(span.image.get());
+      // Only read; a Mat does not say so.
+      soft_rows_.push_back(
+          {batch_[i].first_row + static_cast<std::int64_t>(row),
+           {const_cast<float*>(soft.values.data()), soft.tokens, decoder_.config().hidden}});
     }
     batch_[i].images = image_ranges_[i];
   }
-  if (wanted.empty()) return;
+}
+
+Result<ImageProgress> ModelRunner::encode_images(std::span<const ImageSpan> images) {
   assert(images_);  // the engine's door has refused them otherwise
-  soft_tokens_ = images_->encode(wanted);
-  for (std::size_t i = 0; i < soft_rows_.size(); ++i) {
-    const SoftTokens& soft = *soft_tokens_[i];
-    // Only read; a Mat does not say so.
-    soft_rows_[i].values = {const_cast<float*>(soft.values.data()), soft.tokens,
-                            decoder_.config().hidden};
-  }
+  return images_->advance(images);
+}
+
+void ModelRunner::abandon_images() noexcept {
+  if (images_) images_->abandon();
 }
 
 void ModelRunner::use_logits(std::span<const StepSequence> sequences,

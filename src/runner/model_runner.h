@@ -25,6 +25,8 @@ class ModelRunner final : public Runner {
 
   const RunnerLimits& limits() const override { return limits_; }
   Result<std::vector<StepOutput>> step(std::span<const StepSequence> sequences) override;
+  Result<ImageProgress> encode_images(std::span<const ImageSpan> images) override;
+  void abandon_images() noexcept override;
   std::string backend_name() const { return backend_->name(); }
 
  private:
@@ -52,8 +54,7 @@ class ModelRunner final : public Runner {
   std::vector<std::int32_t> ids_;
   std::vector<BatchSequence> batch_;
   std::vector<LogitRow> rows_;
-  std::vector<std::vector<PositionRange>> image_ranges_;        // of each sequence
-  std::vector<std::shared_ptr<const SoftTokens>> soft_tokens_;  // alive while soft_rows_ is used
+  std::vector<std::vector<PositionRange>> image_ranges_;  // of each sequence
   std::vector<SoftRows> soft_rows_;
 };
 
