@@ -23,7 +23,7 @@ TEMPLATE = ROOT / "tests" / "golden" / "chat" / "gemma4_chat_template.jinja"
 
 class PillowVideoProcessor(Gemma4VideoProcessor):
     """Resizes with Pillow, as Gemma4ImageProcessorPil does: transformers has no such processor for
-    videos, and torchvision's bytes differ by a level here and there (compare_video_paths.py)."""
+    videos, and torchvision's bytes differ by a level here and there (compare_image_paths.py)."""
 
     def aspect_ratio_preserving_resize(self, video, patch_size, max_patches, pooling_kernel_size,
                                        resample):
