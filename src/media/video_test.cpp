@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <limits>
+#include <numeric>
+
+#include "media/test_picture.h"
 
 namespace g4 {
 namespace {
@@ -18,6 +21,29 @@ TEST(SampledFrames, AreSpreadAsTransformersSpreadsThem) {
               ElementsAre(0, 12, 25, 37, 50, 62, 75, 87));
   EXPECT_THAT(*sample_frames({100, 25}, {.fps = 0.01}, 99), ElementsAre(0));
   EXPECT_EQ(sample_frames({100, 25}, {.fps = 1000}, 1000)->size(), 100u);
+}
+
+// Where transformers refuses, as the video has fewer frames than it wants, all are kept.
+TEST(SampledFrames, AreThoseOfTransformers) {
+  for (const boost::json::value& row : test::golden_cases("frame_choice.json")) {
+    const VideoLength length{row.at(0).to_number<std::int64_t>(), row.at(1).to_number<double>()};
+    VideoOptions options;
+    if (!row.at(2).is_null()) options.frames = row.at(2).to_number<std::int32_t>();
+    if (!row.at(3).is_null()) options.fps = row.at(3).to_number<double>();
+    const auto indices = *sample_frames(length, options, kVideoFramesMax);
+    if (row.at(4).is_null()) {
+      std::vector<std::int64_t> all(static_cast<std::size_t>(length.frames));
+      std::iota(all.begin(), all.end(), 0);
+      if (length.frames <= kVideoFramesMax) {
+        EXPECT_EQ(indices, all) << row;
+      }
+      continue;
+    }
+    ASSERT_EQ(indices.size(), row.at(4).to_number<std::size_t>()) << row;
+    EXPECT_EQ(test::crc32(indices.data(), indices.size() * sizeof(indices[0])),
+              row.at(5).to_number<std::uint32_t>())
+        << row;
+  }
 }
 
 TEST(SampledFrames, LieBetweenStartAndEnd) {
