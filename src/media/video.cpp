@@ -30,8 +30,10 @@ Status check_video_options(const VideoOptions& options) {
 Result<std::vector<std::int64_t>> sample_frames(VideoLength length, const VideoOptions& options,
                                                 std::int32_t frames_max) {
   if (length.frames < 1) return Error{"the video has no frames"};
+  // The first frame that is not shown before `seconds`, by the time that the prompt prints.
   const auto index_at = [&](double seconds) {
-    const double index = std::ceil(seconds * length.fps);
+    double index = std::ceil(seconds * length.fps);
+    if ((index - 1) / length.fps >= seconds) --index;  // the product was rounded up
     return index >= static_cast<double>(length.frames) ? length.frames
                                                        : static_cast<std::int64_t>(index);
   };

@@ -52,6 +52,10 @@ TEST(SampledFrames, LieBetweenStartAndEnd) {
   EXPECT_THAT(*sample_frames({100, 10}, {.frames = 2, .start_seconds = 9.85}, 99), ElementsAre(99));
   EXPECT_THAT(*sample_frames({100, 10}, {.start_seconds = 2, .end_seconds = 2.01}, 99),
               ElementsAre(20));
+  // Frame 7 is shown at 0.28, though 0.28 * 25 is more than 7.
+  EXPECT_THAT(*sample_frames({100, 25}, {.frames = 1, .start_seconds = 0.28}, 99), ElementsAre(7));
+  EXPECT_THAT(*sample_frames({100, 25}, {.start_seconds = 0.24, .end_seconds = 0.28}, 99),
+              ElementsAre(6));
   EXPECT_FALSE(sample_frames({100, 10}, {.start_seconds = 10}, 99));
   EXPECT_FALSE(sample_frames({0, 10}, {}, 99));
 }
