@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "chat/messages_json.h"
@@ -60,6 +61,22 @@ void check_file(std::string_view name, std::size_t cases_min, std::size_t raises
 
 TEST(ChatGolden, Gemma4EqualsTheCanonicalTemplate) { check_file("gemma4.jsonl", 2000, 20); }
 TEST(ChatGolden, Gemma4SmallHasNoEmptyThought) { check_file("gemma4_small.jsonl", 100, 0); }
+// Before anything takes the places of the placeholders.
+TEST(ChatGolden, PromptsWithVideos) {
+  std::ifstream file(G4_SOURCE_DIR "/tests/golden/chat/video_prompts.json");
+  std::stringstream bytes;
+  bytes << file.rdbuf();
+  const json::value golden = json::parse(bytes.str());
+  EXPECT_GE(golden.at("cases").as_array().size(), 20U);
+  for (const json::value& prompt : golden.at("cases").as_array()) {
+    const auto messages = messages_from_json(prompt.at("messages"), "messages");
+    ASSERT_TRUE(messages) << messages.error().message;
+    const auto got = render(TemplateKind::kGemma4, *messages, {}, {});
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->text(), std::string_view(prompt.at("rendered").as_string()))
+        << prompt.at("name");
+  }
+}
 TEST(ChatGolden, Gemma3EqualsThePublishedTemplate) { check_file("gemma3.jsonl", 500, 50); }
 
 }  // namespace
