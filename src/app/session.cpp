@@ -83,7 +83,7 @@ Result<std::unique_ptr<Session>> Session::open(const ModelArguments& arguments) 
 }
 
 Status Session::check_sight() const {
-  if (!has_media_tokens(tokenizer())) return Error{fmt::format("{} reads text only", model_.path)};
+  if (!has_image_tokens(tokenizer())) return Error{fmt::format("{} reads text only", model_.path)};
   if (!model_.vision)
     return Error{fmt::format("{} reads text only: give the file of its vision tower with --mmproj",
                              model_.path)};

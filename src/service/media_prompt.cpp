@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "chat/writer.h"
@@ -59,11 +60,9 @@ Result<chat::Rendered> write_blocks(const chat::Rendered& prompt,
 
 }  // namespace
 
-bool has_media_tokens(const Tokenizer& tokenizer) {
-  for (const std::string_view token :
-       {kImageBegin, chat::token::kImage, chat::token::kVideo, kImageEnd})
-    if (!tokenizer.find(token)) return false;
-  return true;
+bool has_image_tokens(const Tokenizer& tokenizer) {
+  return tokenizer.find(kImageBegin) && tokenizer.find(chat::token::kImage) &&
+         tokenizer.find(kImageEnd);
 }
 
 std::string timestamp(double seconds) {
@@ -73,8 +72,13 @@ std::string timestamp(double seconds) {
 
 Result<MediaPrompt> place_media(const chat::Rendered& prompt, std::span<const PromptMedium> media,
                                 const Tokenizer& tokenizer) {
-  if (!media.empty() && !has_media_tokens(tokenizer))
+  if (!media.empty() && !has_image_tokens(tokenizer))
     return Error{"this model's vocabulary has no images"};
+  const auto is_video = [](const PromptMedium& medium) {
+    return std::holds_alternative<PromptVideo>(medium);
+  };
+  if (std::ranges::any_of(media, is_video) && !tokenizer.find(chat::token::kVideo))
+    return Error{"this model's vocabulary has no videos"};
   Inputs inputs;
   const chat::Rendered blocks = G4_TRY(write_blocks(prompt, media, inputs));
   const std::optional<TokenId> image = tokenizer.find(chat::token::kImage),

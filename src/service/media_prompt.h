@@ -23,9 +23,8 @@
 
 namespace g4 {
 
-// Whether the vocabulary has the tokens of images and videos; that of Gemma 3's text models has
-// not.
-bool has_media_tokens(const Tokenizer& tokenizer);
+// Whether the vocabulary has the tokens of images; that of Gemma 3's text models has not.
+bool has_image_tokens(const Tokenizer& tokenizer);
 
 // "01:05"; minutes go on past 59.
 std::string timestamp(double seconds);

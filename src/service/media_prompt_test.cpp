@@ -18,10 +18,10 @@ PromptImage picture(std::int32_t width, std::int32_t height, std::uint8_t colour
   return make_prompt_image({width, height}, prepared(width, height, colour));
 }
 
-Tokenizer vocabulary() {
+Tokenizer vocabulary(std::initializer_list<const char*> tokens = {"<|image>", "<|image|>",
+                                                                  "<image|>", "<|video|>"}) {
   TestVocabulary words;
-  for (const char* token : {"<|image>", "<|image|>", "<image|>", "<|video|>"})
-    words.add(token, TestVocabulary::Kind::kControl);
+  for (const char* token : tokens) words.add(token, TestVocabulary::Kind::kControl);
   words.merge("x", "0");  // a word and a timestamp share a token
   return Tokenizer::create(std::move(words.source)).value();
 }
@@ -117,6 +117,13 @@ TEST(MediaPrompt, CountsAndKindsMustAgree) {
               testing::HasSubstr("no place for the last 1"));
   EXPECT_FALSE(place_media(one_place, {}, tokenizer));
   EXPECT_FALSE(place_media(prompt({control("<|video|>")}), std::span(two, 1), tokenizer));
+  const Tokenizer stills = vocabulary({"<|image>", "<|image|>", "<image|>"});
+  EXPECT_TRUE(place_media(one_place, std::span(two, 1), stills));
+  PromptVideo video;
+  video.frames = {{0, std::get<PromptImage>(image).input}};
+  const PromptMedium moving[] = {video};
+  EXPECT_THAT(place_media(prompt({control("<|video|>")}), moving, stills).error().message,
+              testing::HasSubstr("no videos"));
   const Tokenizer blind = Tokenizer::create(TestVocabulary().source).value();
   EXPECT_THAT(place_media(one_place, std::span(two, 1), blind).error().message,
               testing::HasSubstr("no images"));
