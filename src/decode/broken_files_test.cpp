@@ -59,6 +59,54 @@ TEST(BrokenFiles, ThatClaimHugeSizesAreRefusedBeforeTheirPixels) {
   EXPECT_TRUE(says(decode_image(test::bytes_of(read_file("png_rgb.png")), {}, few), "allowed"));
 }
 
+std::string png_with(const std::string& chunks) {
+  std::string png = read_file("png_rgb.png");
+  return png.insert(33, chunks);
+}
+
+std::string png_chunk(const std::string& name, const std::string& data) {
+  std::string chunk(4, '\0');
+  put_u32(chunk, 0, static_cast<std::uint32_t>(data.size()));
+  chunk += name + data + std::string(4, '\0');
+  const std::size_t summed = name.size() + data.size();
+  put_u32(chunk, chunk.size() - 4, test::crc32(chunk.data() + 4, summed));
+  return chunk;
+}
+
+// zlib's format: one block of fixed codes, a zero and many "258 bytes like the last".
+std::string deflated_zeros(int bytes) {
+  std::string out("\x78\xDA", 2);
+  int bits = 0;
+  const auto put = [&](unsigned code, int count) {  // Huffman codes start at their highest bit
+    while (count-- > 0) {
+      if (bits++ % 8 == 0) out += '\0';
+      out.back() = static_cast<char>(out.back() | (code >> count & 1) << ((bits - 1) % 8));
+    }
+  };
+  put(0b110, 3);  // the last block; of fixed codes
+  put(0b00110000, 8);
+  for (int i = 0; i < bytes / 258; ++i) put(0b11000101'00000, 13);
+  put(0, 7);
+  return out + std::string(4, '\0');  // no checksum: who comes so far has unpacked it
+}
+
+// What libpng unpacks before the pixels: a thousand times 8 MB, which its own limit allows, and a
+// length of 2 GB that it asks for.
+TEST(BrokenFiles, PngTextsAreNotUnpacked) {
+  const std::string comment("Comment\0\0", 9);
+  const std::string bomb = png_chunk("zTXt", comment + deflated_zeros(7 << 20));
+  std::string bombs;
+  for (int i = 0; i < 1000; ++i) bombs += bomb;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_TRUE(image_of(png_with(bombs)));
+  EXPECT_FALSE(image_of(png_with(std::string("\x7F\xFF\xFF\xFFtEXt", 8))));
+  EXPECT_FALSE(
+      image_of(png_with(std::string("\x7F\xFF\xFF\xFF"
+                                    "eXIf",
+                                    8))));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+}
+
 // 30 KB that ask for 1.2 GB: a large screen, and many frames of one pixel.
 TEST(BrokenFiles, GifBombsAreRefused) {
   std::string gif("GIF89a\xD0\x07\xD0\x07\x80\0\0\0\0\0\xFF\xFF\xFF", 19);

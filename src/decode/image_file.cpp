@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "decode/gif_colour.h"
 #include "decode/orientation.h"
 #include "decode/pixels.h"
+#include "decode/png_chunks.h"
 #include "decode/video_file.h"
 
 namespace g4::decode {
@@ -33,8 +35,9 @@ Error vips_failed(const char* what) {
   while (!reason.empty() && reason.back() == '\n') reason.pop_back();
   for (char& c : reason)
     if (c == '\n') c = ';';
-  return Error{fmt::format("{}: it is damaged, cut short or of an unknown variety ({})", what,
-                           reason.substr(0, 300))};
+  const std::string in_brackets = reason.empty() ? "" : fmt::format(" ({})", reason.substr(0, 300));
+  return Error{
+      fmt::format("{}: it is damaged, cut short or of an unknown variety{}", what, in_brackets)};
 }
 
 using Loader = int (*)(void*, std::size_t, VipsImage**, ...);
@@ -186,6 +189,8 @@ Status start_image_library(const char* program) {
 
 Result<RgbImage> load_image(std::span<const std::byte> file, FileKind kind, ImageOptions options,
                             const DecodeLimits& limits) {
+  std::vector<std::byte> chunks;  // outlives what is opened
+  if (kind == FileKind::kPng) file = chunks = picture_chunks(file);
   auto opened = open(file, kind, options.page, Frames::kOne);
   if (!opened) return std::move(opened).error();
   if (Status status = check_size(size_of(opened->get()), limits); !status)
