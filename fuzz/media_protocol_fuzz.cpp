@@ -1,5 +1,6 @@
 // Both ends of the decoder's protocol: what is accepted holds to its limits and is written back to
-// the very same meaning. The input is a request, then an answer, then a picture's mark.
+// the very same meaning. The input is a request, then an answer, a picture's mark, and a decoder's
+// first words.
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -66,5 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_answer(take<g4::kAnswerBytes>(data, size), *request);
   const auto mark = g4::read_picture_mark(take<g4::kPictureBytes>(data, size));
   require(!mark || mark->index >= 0);
+  const auto first_words = take<g4::kReadyBytes>(data, size);
+  const auto ready = g4::read_ready(first_words);
+  require(!ready || g4::write_ready(*ready) == first_words);
   return 0;
 }

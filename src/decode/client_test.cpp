@@ -1,11 +1,18 @@
 // The client with decoders that crash, hang or lie: shell scripts in place of gemma4-decoder.
 #include <gtest/gtest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <memory>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -49,7 +56,7 @@ DecodeError failure_with(const std::string& script) {
 
 TEST(DecoderClient, BlamesTheFileForWhateverADecoderDoesWithIt) {
   const auto failure = [](const std::string& script) {
-    const DecodeError error = failure_with("printf G4Dr >&0; " + script);
+    const DecodeError error = failure_with(R"(printf 'G4Dr\1\0\0\0' >&0; )" + script);
     EXPECT_EQ(error.fault, Fault::kFile) << script;
     return error.message;
   };
@@ -57,6 +64,7 @@ TEST(DecoderClient, BlamesTheFileForWhateverADecoderDoesWithIt) {
   EXPECT_EQ(failure("kill -SEGV $$"),
             "the file made its decoder crash (signal 11); it is damaged or hostile");
   EXPECT_EQ(failure("exec sleep 60"), late);
+  EXPECT_EQ(failure("exec sleep 60 <&- >&- 2>&-"), late);
   EXPECT_EQ(failure("kill -XCPU $$"), late);
   EXPECT_EQ(failure("exit 3"),
             "the file made its decoder end with code 3; it is damaged or hostile");
@@ -74,7 +82,51 @@ TEST(DecoderClient, BlamesNoFileForADecoderThatCannotStart) {
   EXPECT_EQ(failure("exit 3"), "the media decoder ended with code 3 as it started");
   EXPECT_EQ(failure("kill -SEGV $$"), "the media decoder crashed as it started (signal 11)");
   EXPECT_EQ(failure("yes nonsense >&0 2>&1"),
-            "the media decoder is another program, or of another build");
+            "the media decoder's first words: this is no decoder");
+}
+
+// By the kernel where memory ran out, or by whoever may.
+TEST(DecoderClient, BlamesNoFileForADecoderThatWasKilled) {
+  const DecodeError error = failure_with(R"(printf 'G4Dr\1\0\0\0' >&0; kill -KILL $$)");
+  EXPECT_EQ(error.fault, Fault::kOurs);
+  EXPECT_EQ(error.message, "the media decoder was killed; the machine may be short of memory");
+}
+
+std::filesystem::path beside_this_program(const char* name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+// The decoder that waits for the next file is a child of ours.
+TEST(DecoderClient, HasDecodersThatDieBeforeItDoes) {
+  ASSERT_TRUE(test::image_of(test::read_file("png_rgb.png")));
+  int decoders = 0;
+  for (int i = 0; i < 200 && decoders == 0; ++i) {
+    ::usleep(10'000);
+    std::ifstream children("/proc/thread-self/children");
+    for (std::string child; children >> child;) {
+      int score = 0;
+      std::ifstream("/proc/" + child + "/oom_score_adj") >> score;
+      decoders += score == 1000;
+    }
+  }
+  EXPECT_EQ(decoders, 1);
+}
+
+TEST(DecoderClient, WorksWithoutLandlockAndWarnsOnce) {
+  if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1) < 1)
+    GTEST_SKIP() << "this kernel has none, and other tests had the warning";
+  const OtherDecoder other("exec " + beside_this_program("sandbox_probe").string() +
+                           " without-landlock " + beside_this_program("gemma4-decoder").string());
+  std::ostringstream said;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(said)));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(test::image_of(test::read_file("png_rgb.png")));
+  spdlog::set_default_logger(logger);
+  const std::string warning = "no Landlock";
+  const std::size_t first = said.str().find(warning);
+  ASSERT_NE(first, std::string::npos) << said.str();
+  EXPECT_EQ(said.str().find(warning, first + 1), std::string::npos);
 }
 
 TEST(DecoderClient, SaysWhichProgramIsMissing) {

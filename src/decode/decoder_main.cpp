@@ -18,12 +18,9 @@ int main(int, char** argv) {
     std::fprintf(stderr, "gemma4-decoder: %s\n", landlock.error().message.c_str());
     return 3;
   }
-  if (*landlock == g4::decode::Landlock::kMissing)
-    std::fputs("gemma4-decoder: this kernel has no Landlock; seccomp alone keeps files away\n",
-               stderr);
   // What libraries say of a file from here on is the file's to choose, and no line for a log.
   if (!g4::kShadowMemory) ::dup2(STDOUT_FILENO, STDERR_FILENO);
-  const bool served = g4::decode::serve_one(STDIN_FILENO);
+  const bool served = g4::decode::serve_one(STDIN_FILENO, *landlock);
   // Straight out: exit handlers of libraries have nothing to save and much to trip over.
   ::_exit(served ? 0 : 1);
 }

@@ -81,8 +81,8 @@ Status start_libraries(const char* program) {
   return start_image_library(program);
 }
 
-bool serve_one(int socket) {
-  if (!write_all(socket, kReadyBytes)) return false;
+bool serve_one(int socket, Landlock landlock) {
+  if (!write_all(socket, write_ready({landlock == Landlock::kOn}))) return false;
   std::array<std::byte, kRequestBytes> head;
   if (!read_all(socket, head)) return false;
   const auto request = read_request(head);

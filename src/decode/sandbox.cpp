@@ -1,5 +1,6 @@
 #include "decode/sandbox.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -24,25 +25,36 @@ Error failed(const char* what, int error) {
   return Error{fmt::format("cannot lock the decoder in: {}: {}", what, std::strerror(error))};
 }
 
-Status limit(__rlimit_resource resource, std::uint64_t value, const char* name) {
-  const rlimit both{value, value};
-  if (::setrlimit(resource, &both) != 0) return failed(name, errno);
+Status limit(__rlimit_resource resource, const rlimit& values, const char* name) {
+  if (::setrlimit(resource, &values) != 0) return failed(name, errno);
   return {};
 }
 
 Status set_limits(const SandboxLimits& limits) {
   struct Row {
     __rlimit_resource resource;
-    std::uint64_t value;
+    rlimit values;
     const char* name;
   };
+  // SIGXCPU, by which the client tells that it was too slow, comes only if SIGKILL does not come at
+  // the same moment.
+  const rlimit cpu{limits.cpu_seconds, limits.cpu_seconds + 1};
   // Descriptors 0 to 2 are open. No RLIMIT_NPROC: it counts a user's processes everywhere.
   for (const Row& row :
-       {Row{RLIMIT_CPU, limits.cpu_seconds, "RLIMIT_CPU"}, Row{RLIMIT_NOFILE, 3, "RLIMIT_NOFILE"},
-        Row{RLIMIT_CORE, 0, "RLIMIT_CORE"}, Row{RLIMIT_FSIZE, 0, "RLIMIT_FSIZE"}})
-    if (Status status = limit(row.resource, row.value, row.name); !status) return status;
+       {Row{RLIMIT_CPU, cpu, "RLIMIT_CPU"}, Row{RLIMIT_NOFILE, {3, 3}, "RLIMIT_NOFILE"},
+        Row{RLIMIT_CORE, {0, 0}, "RLIMIT_CORE"}, Row{RLIMIT_FSIZE, {0, 0}, "RLIMIT_FSIZE"}})
+    if (Status status = limit(row.resource, row.values, row.name); !status) return status;
   if (kShadowMemory) return {};
-  return limit(RLIMIT_AS, limits.memory_bytes, "RLIMIT_AS");
+  return limit(RLIMIT_AS, {limits.memory_bytes, limits.memory_bytes}, "RLIMIT_AS");
+}
+
+// Where memory runs out, the decoder is what may go: whoever started it has a model to lose. A
+// wish; there may be no /proc.
+void offer_to_die_first() {
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(file, "1000", 4);
+  ::close(file);
 }
 
 // <linux/landlock.h> of Debian 12 knows rights up to version 2; these grow with the kernel's
@@ -125,9 +137,10 @@ int add_rules(scmp_filter_ctx filter) {
     return error;
   if (const int error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0))
     return error;
-  // abort() signals its own thread; nobody else may be signalled.
-  const scmp_arg_cmp own{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0};
-  return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &own);
+  // abort() signals its own thread; nobody else may be signalled, and with nothing else.
+  const scmp_arg_cmp abort[]{{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()), 0},
+                             {2, SCMP_CMP_EQ, SIGABRT, 0}};
+  return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, abort);
 }
 
 Status forbid_calls() {
@@ -143,6 +156,7 @@ Status forbid_calls() {
 }  // namespace
 
 Result<Landlock> enter_sandbox(const SandboxLimits& limits) {
+  offer_to_die_first();
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs", errno);
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("dumpable", errno);
   // A write to a file then fails instead of killing: stderr may be one.

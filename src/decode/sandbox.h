@@ -1,7 +1,8 @@
 // Takes from this process, for good, all it does not need to turn bytes into pixels.
 //
 //   no file, not even to read (Landlock without a path, and seccomp), no socket, no new process,
-//   no program, no executable memory, no other process's memory; bounded memory and CPU time
+//   no program, no executable memory, no other process's memory; bounded memory and CPU time;
+//   the first to go where the machine's memory runs out
 //
 // What is not on the list of calls fails with EPERM, which libraries handle better than death.
 // Libraries must have loaded their modules before. Call with no other thread running.

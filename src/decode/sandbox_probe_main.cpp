@@ -1,10 +1,16 @@
 // Test program: locks itself in as the decoder does, then tries what a taken-over decoder would.
 // Says "NAME stopped" or "NAME DONE" on stdout for each; decode_test reads that.
+//
+//   sandbox_probe
+//   sandbox_probe without-landlock [PROGRAM]   as on a kernel that has none; runs PROGRAM there
+//   sandbox_probe spin                         computes until it is stopped
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,8 +22,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/sanitizers.h"
 #include "decode/job.h"
@@ -77,6 +83,7 @@ void try_everything() {
   report("exec", ::execv(name, argv) == 0);
   report("ptrace", ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0);
   report("kill-parent", signals_its_parent());
+  report("kill-itself", ::syscall(SYS_tgkill, ::getpid(), ::getpid(), SIGCHLD) == 0);
   report("executable-memory", ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
   report("endless-time", computes_without_end());
@@ -84,12 +91,31 @@ void try_everything() {
   if (!g4::kShadowMemory) report("endless-memory", allocates_without_end());
 }
 
+bool hide_landlock() {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return false;
+  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+  const bool hidden =
+      filter != nullptr &&
+      seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0) == 0 &&
+      seccomp_load(filter) == 0;
+  seccomp_release(filter);
+  return hidden;
+}
+
 }  // namespace
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "without-landlock" && !hide_landlock()) return 4;
+  if (argc > 2) {
+    ::execv(argv[2], argv + 2);
+    return 5;
+  }
   if (!g4::decode::start_libraries(argv[0])) return 2;
-  const auto landlock = g4::decode::enter_sandbox({.cpu_seconds = 2});
+  const auto landlock = g4::decode::enter_sandbox({.cpu_seconds = mode == "spin" ? 1u : 2u});
   if (!landlock) return 3;
+  for (volatile bool spin = mode == "spin"; spin;) {
+  }
   try_everything();
   report("landlock", *landlock == g4::decode::Landlock::kMissing);
   ::_exit(0);  // as the decoder ends: no leak checker, which would need another process

@@ -9,6 +9,7 @@
 namespace g4 {
 namespace {
 
+constexpr std::uint32_t kReadyMagic = 0x72443447;    // "G4Dr"
 constexpr std::uint32_t kRequestMagic = 0x71443447;  // "G4Dq"
 constexpr std::uint32_t kAnswerMagic = 0x61443447;   // "G4Da"
 constexpr std::int64_t kBytesMax = std::int64_t{1} << 40;
@@ -75,6 +76,18 @@ Status check_pictures(const DecodeAnswer& answer, const DecodeRequest& request) 
 }
 
 }  // namespace
+
+std::array<std::byte, kReadyBytes> write_ready(DecoderReady ready) {
+  return Writer<kReadyBytes>().put(kReadyMagic).put(std::uint32_t{ready.landlock}).done();
+}
+
+Result<DecoderReady> read_ready(std::span<const std::byte, kReadyBytes> bytes) {
+  Reader in(bytes);
+  if (in.take<std::uint32_t>() != kReadyMagic) return Error{"this is no decoder"};
+  const auto landlock = in.take<std::uint32_t>();
+  if (landlock > 1) return Error{"this is another build's decoder"};
+  return DecoderReady{landlock == 1};
+}
 
 std::array<std::byte, kRequestBytes> write_request(const DecodeRequest& request) {
   const auto* image = std::get_if<ImageOptions>(&request.options);

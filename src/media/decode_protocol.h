@@ -1,7 +1,8 @@
 // What the server and its decoder process say to each other over one socket: the decoder is ready,
 // one request, one answer.
 //
-//   ready    kReadyBytes, once the decoder is locked in: what goes wrong before is no file's fault
+//   ready    kReadyBytes (magic, how), once the decoder is locked in: what goes wrong before is no
+//            file's fault
 //   request  kRequestBytes (magic, options, limits, length of the file), then the file
 //   answer   kAnswerBytes (magic, outcome, sizes), then a sentence, or pictures, each with
 //            kPictureBytes (index, seconds) before its RGB
@@ -45,8 +46,12 @@ struct DecodeRequest {
   bool wants_video() const { return std::holds_alternative<VideoOptions>(options); }
 };
 
-inline constexpr std::array kReadyBytes{std::byte{'G'}, std::byte{'4'}, std::byte{'D'},
-                                        std::byte{'r'}};
+struct DecoderReady {
+  bool landlock = true;  // else seccomp alone keeps it from files
+};
+inline constexpr std::size_t kReadyBytes = 8;
+std::array<std::byte, kReadyBytes> write_ready(DecoderReady ready);
+Result<DecoderReady> read_ready(std::span<const std::byte, kReadyBytes> bytes);
 
 inline constexpr std::size_t kRequestBytes = 80;
 std::array<std::byte, kRequestBytes> write_request(const DecodeRequest& request);

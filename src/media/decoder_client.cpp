@@ -1,6 +1,8 @@
 #include "media/decoder_client.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
 
 #include <array>
 #include <chrono>
@@ -73,12 +75,21 @@ DecodeError we_failed(std::string sentence) {
 
 using Frames = Result<VideoFrames, DecodeError>;
 
+void warn_of_old_kernel() {
+  static std::once_flag told;
+  std::call_once(told, [] {
+    spdlog::warn("this kernel has no Landlock: seccomp alone keeps the media decoder from files");
+  });
+}
+
 std::optional<DecodeError> await_ready(DecoderProcess& process) {
   const Deadline deadline = std::chrono::steady_clock::now() + kStartMax;
-  std::array<std::byte, kReadyBytes.size()> bytes;
+  std::array<std::byte, kReadyBytes> bytes;
   if (process.receive(bytes, deadline)) {
-    if (bytes == kReadyBytes) return std::nullopt;
-    return we_failed("the media decoder is another program, or of another build");
+    const auto ready = read_ready(bytes);
+    if (!ready) return we_failed("the media decoder's first words: " + ready.error().message);
+    if (!ready->landlock) warn_of_old_kernel();
+    return std::nullopt;
   }
   const Ending ending = process.end(deadline);
   switch (ending.kind) {
@@ -122,6 +133,9 @@ class Conversation {
       case Ending::Kind::kLate:
         return file_at_fault("the file took too long to decode; it may be damaged, or too large");
       case Ending::Kind::kSignal:
+        // Nothing that a decoder may call does that.
+        if (ending.number == SIGKILL)
+          return we_failed("the media decoder was killed; the machine may be short of memory");
         return file_at_fault(
             fmt::format("the file made its decoder crash (signal {}); it is damaged or hostile",
                         ending.number));

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -17,6 +18,8 @@
 
 namespace g4 {
 namespace {
+
+constexpr std::chrono::milliseconds kLastMoments{100};
 
 // The decoder sees none of our environment, which may hold keys.
 std::vector<std::string> decoder_environment() {
@@ -134,14 +137,11 @@ bool DecoderProcess::receive(std::span<std::byte> bytes, Deadline deadline) {
 }
 
 Ending DecoderProcess::end(Deadline deadline) {
-  const bool late = std::chrono::steady_clock::now() >= deadline;
-  if (late) {
-    ::kill(process_, SIGKILL);
-  } else {
-    // It has closed its socket: it is about to end, or pretends to be.
-    for (int i = 0; i < 100 && running(); ++i) ::usleep(1000);
-    if (running()) ::kill(process_, SIGKILL);
-  }
+  // If it has closed its socket it is about to end, or pretends to be.
+  const Deadline last = std::min(deadline, std::chrono::steady_clock::now() + kLastMoments);
+  while (std::chrono::steady_clock::now() < last && running()) ::usleep(1000);
+  const bool late = running() || std::chrono::steady_clock::now() >= deadline;
+  if (running()) ::kill(process_, SIGKILL);
   reap(0);
   if (late || (WIFSIGNALED(*status_) && WTERMSIG(*status_) == SIGXCPU))
     return {Ending::Kind::kLate};
