@@ -8,7 +8,7 @@
 namespace g4 {
 namespace {
 
-constexpr double kSecondsMax = 1e7;
+constexpr double kSecondsMax = 1e7;  // 115 days
 constexpr double kFpsMax = 1e4;
 
 }  // namespace
@@ -30,6 +30,8 @@ Status check_video_options(const VideoOptions& options) {
 Result<std::vector<std::int64_t>> sample_frames(VideoLength length, const VideoOptions& options,
                                                 std::int32_t frames_max) {
   if (length.frames < 1) return Error{"the video has no frames"};
+  if (!(length.fps > 0 && static_cast<double>(length.frames) / length.fps <= kSecondsMax))
+    return Error{"the video claims to last longer than 115 days"};
   // The first frame that is not shown before `seconds`, by the time that the prompt prints.
   const auto index_at = [&](double seconds) {
     double index = std::ceil(seconds * length.fps);

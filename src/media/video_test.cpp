@@ -58,6 +58,9 @@ TEST(SampledFrames, LieBetweenStartAndEnd) {
               ElementsAre(6));
   EXPECT_FALSE(sample_frames({100, 10}, {.start_seconds = 10}, 99));
   EXPECT_FALSE(sample_frames({0, 10}, {}, 99));
+  EXPECT_TRUE(sample_frames({10, 1e-6}, {}, 99));
+  for (const double fps : {9e-7, 0.0, -25.0, std::numeric_limits<double>::quiet_NaN()})
+    EXPECT_FALSE(sample_frames({10, fps}, {}, 99)) << fps;
 }
 
 TEST(VideoOptions, AreHeldToTheirLimits) {
