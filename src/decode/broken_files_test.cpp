@@ -107,6 +107,26 @@ TEST(BrokenFiles, PngTextsAreNotUnpacked) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
 }
 
+// 450 bytes that paint for minutes: tiles a hundred-thousandth of an inch apart.
+TEST(BrokenFiles, ThatNeverComeToAnEndAreStopped) {
+  const std::string pdf = R"(%PDF-1.4
+1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
+2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 144 72]>> endobj
+3 0 obj <</Type /Page /Parent 2 0 R /Contents 4 0 R /Resources <</Pattern <</P 5 0 R>>>>>> endobj
+4 0 obj <</Length 39>> stream
+/Pattern cs /P scn 0 0 144 72 re f     
+endstream endobj
+5 0 obj <</PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 9 9] /XStep 0.001 /YStep 0.001
+/Resources <<>> /Length 13>> stream
+0 0 9 9 re f 
+endstream endobj
+trailer <</Root 1 0 R>>
+)";
+  DecodeLimits limits;
+  limits.time_max = std::chrono::seconds(1);
+  EXPECT_TRUE(says(decode_image(test::bytes_of(pdf), {}, limits), "took too long"));
+}
+
 // 30 KB that ask for 1.2 GB: a large screen, and many frames of one pixel.
 TEST(BrokenFiles, GifBombsAreRefused) {
   std::string gif("GIF89a\xD0\x07\xD0\x07\x80\0\0\0\0\0\xFF\xFF\xFF", 19);
