@@ -1,8 +1,16 @@
 #include "decode/orientation.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace g4::decode {
+
+int orientation_of(const std::array<std::int32_t, 9>& matrix) {
+  const std::int64_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+  const bool columns_become_rows = std::abs(b) + std::abs(c) > std::abs(a) + std::abs(d);
+  if (columns_become_rows) return b < 0 ? (c < 0 ? 7 : 8) : (c < 0 ? 6 : 5);
+  return a < 0 ? (d < 0 ? 3 : 2) : (d < 0 ? 4 : 1);
+}
 
 RgbImage upright(RgbImage image, int orientation) {
   if (orientation < 2 || orientation > 8) return image;

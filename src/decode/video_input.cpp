@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstring>
 #include <string>
 
+#include "decode/orientation.h"
+
 extern "C" {
-#include <libavutil/display.h>
 #include <libavutil/opt.h>
 }
 
@@ -134,10 +135,11 @@ Status VideoInput::find_stream() {
   if (found < 0) return Error{"the file has no video in it"};
   stream_ = static_cast<unsigned>(found);
   const AVCodecID id = stream().codecpar->codec_id;
+  const std::string how =
+      id == AV_CODEC_ID_NONE ? "in an unknown way" : std::string("as ") + avcodec_get_name(id);
   if (decoder_for(id) == nullptr)
     return Error{fmt::format(
-        "videos coded as {} are not supported; H.264, HEVC, VP8, VP9, AV1 and MPEG-4 are",
-        avcodec_get_name(id))};
+        "videos coded {} are not supported; H.264, HEVC, VP8, VP9, AV1 and MPEG-4 are", how)};
   return {};
 }
 
@@ -151,20 +153,9 @@ int VideoInput::orientation() const {
   std::size_t size = 0;
   const auto* side = av_stream_get_side_data(&stream(), AV_PKT_DATA_DISPLAYMATRIX, &size);
   if (side == nullptr || size < 9 * sizeof(std::int32_t)) return 1;
-  std::int32_t matrix[9];
-  std::memcpy(matrix, side, sizeof matrix);
-  const double degrees = av_display_rotation_get(matrix);  // anticlockwise
-  if (std::isnan(degrees)) return 1;
-  switch (static_cast<int>(std::lround(degrees / 90)) & 3) {
-    case 1:
-      return 8;
-    case 2:
-      return 3;
-    case 3:
-      return 6;
-    default:
-      return 1;
-  }
+  std::array<std::int32_t, 9> matrix;
+  std::memcpy(matrix.data(), side, sizeof matrix);
+  return orientation_of(matrix);
 }
 
 bool VideoInput::next(AVPacket& packet) {

@@ -40,7 +40,7 @@ class VideoInput {
 
   const AVStream& stream() const { return *format_->streams[stream_]; }
   double fps() const;           // 24 if the file does not say
-  int orientation() const;      // as EXIF counts: 1, 3, 6 or 8
+  int orientation() const;      // as EXIF counts
   bool next(AVPacket& packet);  // false at the end; packets of other streams are skipped
   Result<Codec> decoder() const;
 

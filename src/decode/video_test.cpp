@@ -1,8 +1,10 @@
 // Whole way, as in image_test.cpp: frames of every kind of video.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "decode/test_files.h"
 
@@ -87,6 +89,70 @@ TEST(Videos, HaveLimits) {
   const auto few = decode_video(test::bytes_of(file), {.frames = 6}, limits);
   ASSERT_TRUE(few);
   EXPECT_EQ(few->frames.size(), 3u);
+}
+
+// Each pixel where the matrix says it is shown.
+RgbImage shown(const RgbImage& image, int a, int b, int c, int d) {
+  const bool turned = a == 0;
+  RgbImage out{turned ? image.height : image.width, turned ? image.width : image.height, {}};
+  out.rgb.resize(image.rgb.size());
+  for (std::int32_t y = 0; y < image.height; ++y)
+    for (std::int32_t x = 0; x < image.width; ++x) {
+      const std::int32_t to_x = a * x + c * y + (a + c < 0 ? out.width - 1 : 0);
+      const std::int32_t to_y = b * x + d * y + (b + d < 0 ? out.height - 1 : 0);
+      std::copy_n(image.row(y) + 3 * x, 3, out.row(to_y) + 3 * to_x);
+    }
+  return out;
+}
+
+// Phones hold the picture as the sensor sees it, and say in the track's header how it is shown.
+TEST(Videos, AreShownAsTheirMatrixSays) {
+  const std::string file = read_file("video_h264.mp4");
+  const auto plain = video_of(file, {.frames = 2});
+  ASSERT_TRUE(plain);
+  const std::size_t at = file.find("tkhd") + 4 + 40;
+  for (const auto& [a, b, c, d] : std::vector<std::array<int, 4>>{{1, 0, 0, 1},
+                                                                  {-1, 0, 0, 1},
+                                                                  {-1, 0, 0, -1},
+                                                                  {1, 0, 0, -1},
+                                                                  {0, 1, 1, 0},
+                                                                  {0, 1, -1, 0},
+                                                                  {0, -1, -1, 0},
+                                                                  {0, -1, 1, 0}}) {
+    std::string turned = file;
+    for (const auto& [place, value] : {std::pair{0, a}, {1, b}, {3, c}, {4, d}})
+      for (std::size_t i = 0; i < 4; ++i)  // 16.16, the highest byte first
+        turned[at + 4 * static_cast<std::size_t>(place) + i] =
+            static_cast<char>((value * 65536) >> (24 - 8 * i));
+    const auto video = video_of(turned, {.frames = 2});
+    ASSERT_TRUE(video) << video.error().message;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const RgbImage expected = shown(plain->frames[i].image, a, b, c, d);
+      EXPECT_EQ(video->frames[i].image.size(), expected.size());
+      EXPECT_TRUE(video->frames[i].image.rgb == expected.rgb) << a << b << c << d;
+    }
+  }
+}
+
+TEST(Videos, OfUnknownCodecsSayWhatIsKnown) {
+  std::string file = read_file("video_h264.mp4");
+  file.replace(file.find("avc1", file.find("stsd")), 4, "evil");
+  const auto video = video_of(file);
+  ASSERT_FALSE(video);
+  EXPECT_EQ(
+      video.error().message,
+      "videos coded in an unknown way are not supported; H.264, HEVC, VP8, VP9, AV1 and MPEG-4 "
+      "are");
+}
+
+// A frame in 136 years: it would be a time that no prompt can print.
+TEST(Videos, CannotLastForYears) {
+  std::string file = read_file("video_mpeg4.avi");
+  file.replace(file.find("strh") + 8 + 20, 8, std::string("\xFF\xFF\xFF\xFF\1\0\0\0", 8));
+  const auto video = video_of(file);
+  ASSERT_FALSE(video);
+  EXPECT_NE(video.error().message.find("claims to last"), std::string::npos)
+      << video.error().message;
 }
 
 TEST(Videos, AreNoImages) {
