@@ -107,6 +107,25 @@ TEST(BrokenFiles, PngTextsAreNotUnpacked) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
 }
 
+std::string gif_of(std::uint16_t side, int frames) {
+  const std::string size{static_cast<char>(side), static_cast<char>(side >> 8)};
+  std::string gif = "GIF89a" + size + size + std::string("\x80\0\0\0\0\0\xFF\xFF\xFF", 9);
+  for (int i = 0; i < frames; ++i)  // the first is large; all have one pixel of their own
+    gif += std::string("\x2C\0\0\0\0", 5) + (i == 0 ? size + size : std::string("\1\0\1\0", 4)) +
+           std::string("\0\2\2\x4C\1\0", 6);
+  return gif + ';';
+}
+
+// The frames between the two that are kept would take 3 GB, and 16 s to find the room.
+TEST(BrokenFiles, AnimationsAreHeldInMemoryFrameByFrame) {
+  const std::string gif = gif_of(1000, 1500);
+  DecodeLimits limits;
+  limits.time_max = std::chrono::seconds(8);
+  const auto video = decode_video(test::bytes_of(gif), {.frames = 2}, limits);
+  ASSERT_TRUE(video) << video.error().message;
+  EXPECT_EQ(video->frames[1].index, 750);
+}
+
 // 450 bytes that paint for minutes: tiles a hundred-thousandth of an inch apart.
 TEST(BrokenFiles, ThatNeverComeToAnEndAreStopped) {
   const std::string pdf = R"(%PDF-1.4

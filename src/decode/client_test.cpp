@@ -62,7 +62,8 @@ TEST(DecoderClient, BlamesTheFileForWhateverADecoderDoesWithIt) {
   };
   const std::string late = "the file took too long to decode; it may be damaged, or too large";
   EXPECT_EQ(failure("kill -SEGV $$"),
-            "the file made its decoder crash (signal 11); it is damaged or hostile");
+            "the file made its decoder crash (signal 11); it is damaged, hostile, or needs more "
+            "memory than a decoder may have");
   EXPECT_EQ(failure("exec sleep 60"), late);
   EXPECT_EQ(failure("exec sleep 60 <&- >&- 2>&-"), late);
   EXPECT_EQ(failure("kill -XCPU $$"), late);

@@ -125,22 +125,33 @@ class Rows {
         under_(layout == PixelLayout::kRgbAlpha4 ? under : std::nullopt),
         region_(vips_region_new(image)) {}
 
+  // Rows between the last that were read and these are read in passing: libvips would keep all of
+  // them in memory at once.
   Status read(int first, int count, std::uint8_t* rgb) {
     const auto pixels = static_cast<std::size_t>(width_);
+    for (; next_ < first; next_ += kRowsAtATime) {
+      const VipsRect strip{0, next_, 1, std::min(kRowsAtATime, first - next_)};
+      if (Status status = prepare(strip); !status) return status;
+    }
     for (int y = first; y < first + count; y += kRowsAtATime) {
       const VipsRect strip{0, y, width_, std::min(kRowsAtATime, first + count - y)};
-      if (vips_region_prepare(region_.get(), &strip) != 0)
-        return vips_failed("the image cannot be read to its end");
+      if (Status status = prepare(strip); !status) return status;
       for (int i = 0; i < strip.height; ++i, rgb += 3 * pixels) {
         const VipsPel* samples = VIPS_REGION_ADDR(region_.get(), 0, y + i);
         to_rgb(layout_, samples, pixels, rgb);
         if (under_) paint_under(samples, rgb);
       }
     }
+    next_ = first + count;
     return {};
   }
 
  private:
+  Status prepare(const VipsRect& strip) {
+    if (vips_region_prepare(region_.get(), &strip) == 0) return {};
+    return vips_failed("the image cannot be read to its end");
+  }
+
   void paint_under(const VipsPel* rgba, std::uint8_t* rgb) const {
     for (int x = 0; x < width_; ++x, rgba += 4, rgb += 3)
       if (rgba[3] == 0) std::copy(under_->begin(), under_->end(), rgb);
@@ -150,6 +161,7 @@ class Rows {
   PixelLayout layout_;
   std::optional<Colour> under_;
   Region region_;
+  int next_ = 0;
 };
 
 // Poppler paints on nothing: paper is white.

@@ -136,9 +136,10 @@ class Conversation {
         // Nothing that a decoder may call does that.
         if (ending.number == SIGKILL)
           return we_failed("the media decoder was killed; the machine may be short of memory");
-        return file_at_fault(
-            fmt::format("the file made its decoder crash (signal {}); it is damaged or hostile",
-                        ending.number));
+        return file_at_fault(fmt::format(
+            "the file made its decoder crash (signal {}); it is damaged, hostile, or needs more "
+            "memory than a decoder may have",
+            ending.number));
       case Ending::Kind::kCode:
         break;
     }
