@@ -21,9 +21,10 @@ def real_model() -> str:
 
 
 class Server:
-    def __init__(self, model: str, *flags: str):
+    def __init__(self, model: str, *flags: str, **environment: str):
         command = [os.environ["GEMMA4"], "serve", model, "--port", "0", "--quiet", *flags]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        env={**os.environ, **environment})
         self.told = False
         line = self.process.stdout.readline()  # "NAME is served at http://127.0.0.1:PORT"
         if " is served at " not in line:
