@@ -43,9 +43,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   model.id = "toy";
   model.context_tokens_max = 1000;
   model.chat_template = g4::chat::TemplateKind::kGemma4;
+  model.sees_images = true;
   check(g4::api::parse_completion(body, model, tokenizer()));
   check(g4::api::parse_chat(body, model, tokenizer()));
-  check(g4::api::tokenize(body, model, tokenizer()));
+  check(g4::api::parse_tokenize(body, model, tokenizer()));
   check(g4::api::detokenize(body, model, tokenizer()));
   return 0;
 }
