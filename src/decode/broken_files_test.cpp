@@ -104,7 +104,7 @@ TEST(BrokenFiles, PngTextsAreNotUnpacked) {
       image_of(png_with(std::string("\x7F\xFF\xFF\xFF"
                                     "eXIf",
                                     8))));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(3));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 std::string gif_of(std::uint16_t side, int frames) {
@@ -116,14 +116,12 @@ std::string gif_of(std::uint16_t side, int frames) {
   return gif + ';';
 }
 
-// The frames between the two that are kept would take 3 GB, and 16 s to find the room.
+// The frames between the two that are kept would take 5 GB.
 TEST(BrokenFiles, AnimationsAreHeldInMemoryFrameByFrame) {
-  const std::string gif = gif_of(1000, 1500);
-  DecodeLimits limits;
-  limits.time_max = std::chrono::seconds(8);
-  const auto video = decode_video(test::bytes_of(gif), {.frames = 2}, limits);
+  const std::string gif = gif_of(1000, 2600);
+  const auto video = decode_video(test::bytes_of(gif), {.frames = 2}, DecodeLimits{});
   ASSERT_TRUE(video) << video.error().message;
-  EXPECT_EQ(video->frames[1].index, 750);
+  EXPECT_EQ(video->frames[1].index, 1300);
 }
 
 // 450 bytes that paint for minutes: tiles a hundred-thousandth of an inch apart.
