@@ -4,6 +4,9 @@
 // (for a mixture of experts those of its active experts); that of a prompt is two operations for
 // each such weight and token, without the embedding and the head, which a prompt needs for one row
 // only. Both limits are measured here with our own instructions.
+//
+// An image is asked about twice: the second time its soft tokens are remembered, so the difference
+// is the time of encoding it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +21,8 @@
 #include "app/session.h"
 #include "backend/cpu/machine_limits.h"
 #include "base/progress.h"
+#include "media/budget.h"
+#include "media/patches.h"
 
 namespace g4::app {
 namespace {
@@ -28,6 +33,7 @@ struct BenchArguments {
   ModelArguments model;
   std::uint64_t prompt_tokens = 512;
   std::uint64_t output_tokens = 32;
+  std::vector<std::int64_t> image_tokens;  // budgets
   std::uint32_t repeats = 1;
   bool json = false;
 };
@@ -121,6 +127,74 @@ Result<Measured> measure(Session& session, const BenchArguments& arguments, std:
   return result;
 }
 
+struct MeasuredImage {
+  ImagePlan plan;
+  double encode_seconds = 0;
+  double prompt_seconds = 0;  // to the first token of an answer, the image being encoded
+};
+
+Result<ImagePlan> bench_image_plan(std::int64_t budget) {
+  return plan_image({1600, 1200}, G4_TRY(image_budget(budget)));
+}
+
+std::uint64_t image_prompt_tokens(const ImagePlan& plan) {
+  return static_cast<std::uint64_t>(plan.soft_tokens) + 2;  // one before, one after
+}
+
+std::shared_ptr<const ImageInput> bench_image(const ImagePlan& plan, std::uint32_t which) {
+  auto image = std::make_shared<ImageInput>();
+  image->columns = plan.resized.width / kPatchSide;
+  image->rows = plan.resized.height / kPatchSide;
+  image->soft_tokens = static_cast<std::uint32_t>(plan.soft_tokens);
+  image->key = fmt::format("bench {} {}", plan.soft_tokens, which);
+  image->patches.resize(static_cast<std::size_t>(image->columns * image->rows) * kPatchValues);
+  std::uint32_t noise = which;
+  for (float& value : image->patches) {
+    noise = noise * 1664525 + 1013904223;
+    value = static_cast<float>(noise >> 24) / 255;
+  }
+  return image;
+}
+
+Result<MeasuredImage> measure_image(Session& session, const ImagePlan& plan, std::uint32_t which,
+                                    const InterruptWatch& interrupt) {
+  const std::uint64_t tokens = image_prompt_tokens(plan);
+  GenerateRequest request;
+  request.prompt = bench_prompt(session, tokens, which);
+  request.images = {{1, tokens - 1, bench_image(plan, which)}};
+  request.sampling.temperature = 0;
+  request.output_tokens_max = 1;
+  request.ignore_eos = true;
+  double seconds[2];
+  for (double& taken : seconds) {
+    GenerationClock clock;
+    G4_TRY(session.generate(
+        request, [&](const ServiceEvent& event) { clock.see(event); },
+        [&] { return interrupt.pressed(); }));
+    taken = clock.times().first_token_seconds;
+  }
+  return MeasuredImage{plan, seconds[0] - seconds[1], seconds[1]};
+}
+
+void print_images(std::span<const MeasuredImage> rows) {
+  if (rows.empty()) return;
+  fmt::print("images of 1600 x 1200, alone\n{:>9} {:>14} {:>12} {:>14}\n", "budget", "soft tokens",
+             "encoding s", "then prompt s");
+  for (const MeasuredImage& row : rows)
+    fmt::print("{:>9} {:>14} {:>12.2f} {:>14.2f}\n", static_cast<int>(row.plan.budget),
+               row.plan.soft_tokens, row.encode_seconds, row.prompt_seconds);
+}
+
+json::array images_json(std::span<const MeasuredImage> rows) {
+  json::array images;
+  for (const MeasuredImage& row : rows)
+    images.push_back(json::object{{"budget", static_cast<int>(row.plan.budget)},
+                                  {"soft_tokens", row.plan.soft_tokens},
+                                  {"encode_seconds", row.encode_seconds},
+                                  {"prompt_seconds", row.prompt_seconds}});
+  return images;
+}
+
 void print_text(std::span<const Measured> rows, const MachineLimits& limits,
                 const ActiveWeights& active, const BenchArguments& arguments) {
   fmt::print(
@@ -141,8 +215,9 @@ void print_text(std::span<const Measured> rows, const MachineLimits& limits,
   }
 }
 
-std::string to_json(std::span<const Measured> rows, const MachineLimits& limits,
-                    const ActiveWeights& active, const BenchArguments& arguments) {
+std::string to_json(std::span<const Measured> rows, std::span<const MeasuredImage> images,
+                    const MachineLimits& limits, const ActiveWeights& active,
+                    const BenchArguments& arguments) {
   json::array runs;
   for (const Measured& row : rows)
     runs.push_back(json::object{{"sequences", row.sequences},
@@ -158,15 +233,27 @@ std::string to_json(std::span<const Measured> rows, const MachineLimits& limits,
                                             {"int8_ops_per_second", limits.int8_ops},
                                             {"bf16_flops_per_second", limits.bf16_flops},
                                             {"f32_flops_per_second", limits.f32_flops}}},
-                   {"runs", std::move(runs)}});
+                   {"runs", std::move(runs)},
+                   {"images", images_json(images)}});
 }
 
 Result<int> run(const BenchArguments& arguments) {
   const std::filesystem::path path = G4_TRY(find_model(arguments.model.model));
   ModelArguments model = arguments.model;
-  if (model.context == 0) model.context = arguments.prompt_tokens + arguments.output_tokens;
+  std::vector<ImagePlan> plans;
+  for (const std::int64_t budget : arguments.image_tokens)
+    plans.push_back(G4_TRY(bench_image_plan(budget)));
+  if (model.context == 0) {
+    model.context = arguments.prompt_tokens + arguments.output_tokens;
+    for (const ImagePlan& plan : plans)
+      model.context = std::max(model.context, image_prompt_tokens(plan) + 1);
+  }
   const LoadOptions load = to_load_options(model);
-  const ActiveWeights active = active_weights(G4_TRY(inspect_model(path.string(), load)));
+  const ModelSummary summary = G4_TRY(inspect_model(path.string(), load));
+  if (!plans.empty() && !summary.vision)
+    return Error{fmt::format("{} reads text only: --image-tokens needs a vision tower (--mmproj)",
+                             path.string())};
+  const ActiveWeights active = active_weights(summary);
   const MachineLimits limits = G4_TRY(measure_machine_limits(model.threads, {}));
   const std::unique_ptr<Session> session = G4_TRY(Session::open(model));
 
@@ -177,11 +264,16 @@ Result<int> run(const BenchArguments& arguments) {
   for (const std::uint32_t sequences : counts)
     for (std::uint32_t i = 0; i < arguments.repeats && !interrupt.pressed(); ++i)
       rows.push_back(G4_TRY(measure(*session, arguments, sequences, interrupt)));
+  std::vector<MeasuredImage> images;
+  for (const ImagePlan& plan : plans)
+    for (std::uint32_t i = 0; i < arguments.repeats && !interrupt.pressed(); ++i)
+      images.push_back(G4_TRY(measure_image(*session, plan, i, interrupt)));
   if (interrupt.pressed()) return 130;
   if (arguments.json) {
-    fmt::print("{}\n", to_json(rows, limits, active, arguments));
+    fmt::print("{}\n", to_json(rows, images, limits, active, arguments));
   } else {
     print_text(rows, limits, active, arguments);
+    print_images(images);
   }
   return 0;
 }
@@ -199,6 +291,8 @@ void add_bench_command(CLI::App& app, Run& chosen) {
   command->add_option("--output-tokens", arguments->output_tokens, "Length of each answer")
       ->check(CLI::Range(2, 1 << 20))
       ->capture_default_str();
+  command->add_option("--image-tokens", arguments->image_tokens,
+                      "Also an image of each of these budgets: 70, 140, 280, 560, 1120");
   command->add_option("--repeats", arguments->repeats, "Runs of each kind")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
