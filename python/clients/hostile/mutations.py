@@ -24,7 +24,7 @@ VIDEOS = (
     "video_mpeg4.avi",
     "video_webp.webp",
 )
-CUTS = (0.4, 0.9)
+CUTS = (0.6,)
 FLIPS = (30,)
 
 

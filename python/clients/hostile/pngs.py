@@ -43,15 +43,8 @@ def lies():
     for bits, colour in ((3, 2), (16, 3), (8, 9)):
         yield File(f"png-bits-{bits}-colour-{colour}.png", png(8, 8, bits, colour, pixels))
     good = golden("png_rgb.png")
-    yield File("png-twice-ihdr.png", good[:33] + good[8:33] + good[33:], "either")
-    yield File("png-no-ihdr.png", SIGNATURE + good[33:])
     yield File("png-no-pixels.png", good[:33] + chunk(b"IEND", b""))
     yield File("png-palette-missing.png", png(8, 8, 8, 3, zlib.compress(bytes(72))))
-    yield File(
-        "png-palette-index-out.png",
-        png(8, 8, 8, 3, zlib.compress(b"\0\xff\xff\xff\xff\xff\xff\xff\xff" * 8), chunk(b"PLTE", b"\1\2\3")),
-        "either",
-    )
     yield File("png-chunk-of-2-gigabytes.png", good[:33] + struct.pack(">I", 2**31 - 1) + b"tEXt" + good[33:])
     yield File("png-chunk-of-minus-1.png", good[:33] + struct.pack(">I", 2**32 - 1) + b"IDAT" + good[33:])
     yield File("png-wrong-crc.png", replaced(good, 29, b"\0\0\0\0"))
@@ -69,12 +62,6 @@ def bombs():
     yield File("png-itxt-bomb.png", with_chunks(chunk(b"iTXt", b"Comment\0\1\0\0\0" + hundred)), "seen")
     yield File("png-iccp-bomb.png", with_chunks(chunk(b"iCCP", b"icc\0\0" + hundred)), "seen")
     yield File("png-ztxt-bomb-a-thousand-times.png", with_chunks(chunk(b"zTXt", b"Comment\0\0" + ten) * 1000), "seen")
-    yield File("png-100000-texts.png", with_chunks(chunk(b"tEXt", b"Comment\0x") * 100_000), "seen")
-    yield File(
-        "png-xmp-of-8-megabytes.png",
-        with_chunks(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zeros(8 * MEGABYTE))),
-        "seen",
-    )
     yield File(
         "png-icc-garbage.png", with_chunks(chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"\xde\xad\xbe\xef" * 64))), "seen"
     )
@@ -85,12 +72,9 @@ def bombs():
         ),
         "seen",
     )
-    yield File(
-        "png-exif-garbage.png", with_chunks(chunk(b"eXIf", b"MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12" * 999)), "either"
-    )
     yield File("png-animated-million-frames.png", with_chunks(chunk(b"acTL", struct.pack(">II", 10**6, 0))), "seen")
     yield File(
-        "png-million-empty-idats.png",
+        "png-500000-empty-idats.png",
         SIGNATURE + golden("png_rgb.png")[8:33] + chunk(b"IDAT", b"") * 500_000,
         "refused",
     )

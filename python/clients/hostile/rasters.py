@@ -43,12 +43,8 @@ def jpegs():
     frame = after(good, b"\xff\xc0")
     for width, height in ((65535, 65535), (0, 0), (65535, 2000)):
         yield File(f"jpeg-size-{width}x{height}.jpg", jpeg_sized(width, height))
-    yield File("jpeg-size-65500x1.jpg", jpeg_sized(65500, 1), "either")
     yield File("jpeg-no-components.jpg", replaced(good, frame + 7, b"\0"))
-    yield File("jpeg-255-components.jpg", replaced(good, frame + 7, b"\xff"))
     yield File("jpeg-sampling-15.jpg", replaced(good, frame + 9, b"\xff"))
-    yield File("jpeg-arithmetic-frame.jpg", replaced(good, frame - 1, b"\xc9"), "either")
-    yield File("jpeg-segment-of-no-bytes.jpg", good[:2] + b"\xff\xe1\0\0" + good[2:], "either")
     yield File("jpeg-huffman-all-ones.jpg", replaced(good, after(good, b"\xff\xc4") + 3, b"\xff" * 16))
     yield File("jpeg-a-million-markers.jpg", good[:2] + b"\xff" * MEGABYTE + good[2:], "seen")
     yield File("jpeg-10000-comments.jpg", jpeg_with(segment(0xFE, b"x" * 60) * 10_000), "seen")
@@ -56,7 +52,6 @@ def jpegs():
     yield File("jpeg-exif-loop.jpg", jpeg_with(exif(entry(0x8769, 4, 1, 8), 1, 8)), "seen")
     yield File("jpeg-exif-4-billion-values.jpg", jpeg_with(exif(entry(0x9286, 7, 2**32 - 1, 8), 1)), "seen")
     yield File("jpeg-exif-65535-entries.jpg", jpeg_with(exif(entry(0x0112, 3, 1, 6 << 16), 65535)), "seen")
-    yield File("jpeg-exif-orientation-99.jpg", jpeg_with(exif(entry(0x0112, 3, 1, 99 << 16), 1)), "seen")
     yield File(
         "jpeg-exif-thumbnail-is-itself.jpg",
         jpeg_with(exif(b"", 0, 14) + exif(entry(0x0201, 4, 1, 0) + entry(0x0202, 4, 1, 2**32 - 1), 2)),
@@ -99,7 +94,6 @@ def gifs():
     yield File("gif-1000-frames-of-300x300.gif", gif(300, 300, DOT * 1000), "either", True)
     large = DOT[:5] + struct.pack("<HH", 4000, 4000) + DOT[9:]
     yield File("gif-frames-of-4000x4000.gif", gif(4000, 4000, large + DOT * 2), "either", True)
-    yield File("gif-huge-screen.gif", gif(65535, 65535, DOT), "either")
     yield File("gif-no-frames.gif", gif(16, 16, b""))
     yield File("gif-frame-of-65535x65535.gif", replaced(good, frame + 5, b"\xff" * 4))
     yield File("gif-frame-outside.gif", replaced(good, frame + 1, b"\xff\x7f\xff\x7f"), "either")
@@ -109,12 +103,7 @@ def gifs():
         gif(4000, 4000, b"\x2c\0\0\0\0\xa0\x0f\xa0\x0f\0\x08" + (b"\xff" + bytes(255)) * 999 + b"\0"),
         "either",
     )
-    yield File("gif-a-million-extensions.gif", gif(16, 16, b"\x21\xfe\0" * 1_000_000 + DOT), "seen")
-    yield File("gif-delay-of-minus.gif", gif(16, 16, (b"\x21\xf9\4\4\xff\xff\0\0" + DOT) * 9), "either", True)
     yield File("gif-no-delays.gif", gif(16, 16, (control + DOT) * 9), "either", True)
-    yield File(
-        "gif-restore-previous-forever.gif", gif(3000, 3000, (b"\x21\xf9\4\x0c\1\0\0\0" + DOT) * 300), "either", True
-    )
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -151,16 +140,11 @@ def webp_frames(count: int, size: tuple[int, int], at: int = 0) -> list[tuple[by
 
 
 def webps():
-    lossless = golden("webp_lossless.webp")
-    size = after(lossless, b"VP8L") + 5
     key = vp8_key_frame()
     animated = 0x02
     for width, height in ((16383, 16383), (0, 0), (11_000, 11_000)):
         yield File(f"webp-size-{width}x{height}.webp", riff((b"VP8 ", vp8_sized(width, height))))
-    yield File("webp-lossless-size-16384x16384.webp", replaced(lossless, size, b"\xff\xff\xff\x0f"))
     yield File("webp-canvas-of-16-million.webp", riff(canvas(1 << 24, 1 << 24, 0), (b"VP8 ", key)))
-    yield File("webp-riff-of-4-gigabytes.webp", replaced(golden("webp_lossy.webp"), 4, b"\xff" * 4), "either")
-    yield File("webp-3000-frames.webp", riff(canvas(53, 37, animated), *webp_frames(3000, (53, 37))), "seen")
     yield File(
         "webp-500-frames-as-video.webp", riff(canvas(53, 37, animated), *webp_frames(500, (53, 37))), "either", True
     )
@@ -172,7 +156,6 @@ def webps():
         True,
     )
     yield File("webp-no-frames.webp", riff(canvas(53, 37, animated), (b"ANIM", bytes(6))), video=True)
-    yield File("webp-icc-garbage.webp", riff(canvas(53, 37, 0x20), (b"ICCP", b"\xa5" * 500), (b"VP8 ", key)), "seen")
     yield File(
         "webp-alpha-garbage.webp", riff(canvas(53, 37, 0x10), (b"ALPH", b"\1" + b"\xff" * 99), (b"VP8 ", key)), "either"
     )

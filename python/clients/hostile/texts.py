@@ -29,6 +29,7 @@ def bmp() -> bytes:
 
 
 UNKNOWN = {
+    "no-bytes.png": b"",
     "one-byte.bin": b"\xff",
     "two-bytes.jpg": b"\xff\xd8",
     "zeros.bin": bytes(100_000),
@@ -45,7 +46,7 @@ UNKNOWN = {
     "concat.ffconcat": b"ffconcat version 1.0\nfile '/etc/passwd'\nfile 'tcp://127.0.0.1:22'\n",
     "manifest.mpd": b'<?xml version="1.0"?><MPD><Period><BaseURL>file:///etc/passwd</BaseURL></Period></MPD>',
     "session.sdp": b"v=0\nc=IN IP4 127.0.0.1\nm=video 22 RTP/AVP 96\n",
-    "magick.mvg": b"push graphic-context\nviewbox 0 0 9 9\nfill 'url(https://127.0.0.1/\"|id\")'\npop graphic-context\n",
+    "magick.mvg": b"push graphic-context\nfill 'url(https://127.0.0.1/\"|id\")'\npop graphic-context\n",
     "magick.msl": b"<image><read filename='text:/etc/passwd'/><write filename='/tmp/x.php'/></image>",
     "postscript.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) (r) file 99 string readline pop show {} loop\n",
     "bitmap.bmp": bmp(),

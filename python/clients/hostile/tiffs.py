@@ -5,20 +5,10 @@ import struct
 from hostile.file import File, golden
 from hostile.pngs import MEGABYTE, zeros
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS, SAMPLES, ROWS, COUNTS, PLANAR = (
-    256,
-    257,
-    258,
-    259,
-    262,
-    273,
-    277,
-    278,
-    279,
-    284,
-)
-TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, SUB_DIRECTORIES, EXIF, ICC = 322, 323, 324, 325, 330, 34665, 34675
-SHORT, LONG = 3, 4
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+OFFSETS, SAMPLES, ROWS, COUNTS = 273, 277, 278, 279
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, ICC = 322, 323, 324, 325, 34675
+LONG = 4
 
 
 def directory(tags: dict[int, int | tuple[int, int]], following: int = 0) -> bytes:
@@ -43,9 +33,8 @@ def tiff(tags: dict[int, int | tuple[int, int]], pixels: bytes = b"", following:
         ROWS: 16,
         COUNTS: 256,
     }
-    kept = {tag: value for tag, value in {**plain, **tags}.items() if value is not None}
     pixels = pixels or bytes(256)
-    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory(kept, following)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory({**plain, **tags}, following)
 
 
 def tiled(
@@ -87,28 +76,20 @@ def lies():
     yield File("tiff-strip-of-4-gigabytes.tif", tiff({COUNTS: 2**32 - 1}), "either")
     yield File("tiff-strip-outside.tif", tiff({OFFSETS: 2**32 - 9}))
     yield File("tiff-giant-strip.tif", tiff({WIDTH: 65_000, HEIGHT: 2000, ROWS: 2000, COUNTS: 256}))
-    yield File("tiff-samples-65535.tif", tiff({SAMPLES: 65535}))
-    yield File("tiff-bits-64.tif", tiff({BITS: 64}))
-    yield File("tiff-compression-unknown.tif", tiff({COMPRESSION: 31_337}))
     yield File("tiff-jpeg-without-tables.tif", tiff({COMPRESSION: 7}))
     yield File(
         "tiff-fax-of-zeros.tif", tiff({WIDTH: 20_000, HEIGHT: 5000, ROWS: 5000, BITS: 1, COMPRESSION: 4}), "either"
     )
-    yield File("tiff-lab.tif", tiff({PHOTOMETRIC: 8, SAMPLES: 3, BITS: 8, COUNTS: 768}, bytes(768)), "either")
     yield File("tiff-tile-of-65536x65536.tif", tiled(100, 100, (65536, 65536)))
-    yield File("tiff-tile-of-2-billion.tif", tiled(100, 100, (2**31 - 16, 2**31 - 16)))
     yield File("tiff-tiles-missing.tif", tiled(1600, 1600, (16, 16)))
     yield File("tiff-big-offset-outside.tif", b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63 - 9))
-    yield File("tiff-big-4-billion-entries.tif", b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**32 - 1) + bytes(99))
 
 
 def loops():
     yield File("tiff-directory-follows-itself.tif", tiff({}, following=264), "seen")
     yield File("tiff-directories-in-a-ring.tif", chain(5))
-    yield File("tiff-sub-directory-is-itself.tif", tiff({SUB_DIRECTORIES: 264}), "either")
     yield File("tiff-entry-of-4-billion-values.tif", tiff({OFFSETS: (2**32 - 1, 8)}), "either")
     yield File("tiff-icc-of-4-gigabytes.tif", tiff({ICC: (2**30 - 1, 8)}), "either")
-    yield File("tiff-first-directory-at-0.tif", b"II*\0\0\0\0\0" + bytes(99))
     yield File("tiff-first-directory-outside.tif", b"MM\0*\xff\xff\xff\xff" + bytes(99))
 
 

@@ -1,7 +1,6 @@
 """Videos: boxes that lie, tables of billions, sizes that change, containers in themselves."""
 
 import struct
-import zlib
 
 from hostile.file import File, after, golden, replaced
 from hostile.heif import box, nested
@@ -67,7 +66,6 @@ def matroskas():
     larger = vp8_sized(106, 74)
     yield File("webm-good.webm", webm(good), "seen", True)
     yield File("webm-size-changes.webm", webm(clip([key] * 4 + [larger] * 4)), "either", True)
-    yield File("webm-size-is-not-the-headers.webm", webm(good, (1920, 1080)), "either", True)
     for width, height in ((65535, 65535), (0, 0), (2**63 - 1, 1)):
         yield File(f"webm-size-{width}x{height}.webm", webm(good, (width, height)), "either", True)
     yield File(
@@ -80,11 +78,10 @@ def matroskas():
         "either",
         True,
     )
-    yield File("webm-a-million-empty-frames.webm", webm(cluster(block(0, b"") * 400_000)), "either", True)
+    yield File("webm-400000-empty-frames.webm", webm(cluster(block(0, b"") * 400_000)), "either", True)
     yield File("webm-duration-absurd.webm", webm(good, info=element(0x4489, struct.pack(">d", 1e300))), "seen", True)
     yield File("webm-a-billion-frames-a-second.webm", webm(good, track=number(0x23E383, 1)), "either", True)
     yield File("webm-times-jump-millennia.webm", webm(clip([key]) + cluster(block(0, key), 2**62)), video=True)
-    yield File("webm-time-scale-0.webm", webm(good, info=number(0x2AD7B1, 0)), "either", True)
     yield File("webm-lacing-lies.webm", webm(cluster(block(0, b"\xff" * 300 + key, 0x82) * 9)), "either", True)
     yield File(
         "webm-packed-bomb.webm",
@@ -99,22 +96,10 @@ def matroskas():
     )
     yield File("webm-codec-unknown.webm", webm(good, codec=b"V_EVIL"), video=True)
     yield File("webm-codec-mjpeg.webm", webm(clip([golden("jpeg_444.jpg")] * 9), codec=b"V_MJPEG"), video=True)
-    yield File(
-        "webm-codec-data-of-megabytes.webm", webm(good, track=element(0x63A2, bytes(8 * MEGABYTE))), "either", True
-    )
     tags = b""
     for _ in range(500):
         tags = element(0x67C8, element(0x45A3, b"x") + tags)
     yield File("webm-tags-in-tags.webm", webm(good, segment=element(0x1254C367, element(0x7373, tags))), "either", True)
-    yield File(
-        "webm-index-garbage.webm",
-        webm(
-            good,
-            segment=element(0x114D9B74, element(0x4DBB, element(0x53AB, b"\x1f\x43\xb6\x75") + number(0x53AC, 0)) * 99),
-        ),
-        "either",
-        True,
-    )
     yield File("webm-head-of-exabytes.webm", EBML.to_bytes(4, "big") + b"\x01\xff\xff\xff\xff\xff\xff\xfe", video=True)
     yield File("webm-no-frames.webm", webm(b""), video=True)
 
@@ -144,13 +129,8 @@ def mp4s():
     yield File("mp4-frame-size-65535x65535.mp4", mp4_with(b"avc1", 24, b"\xff" * 4), "either", True)
     yield File("mp4-sample-table-of-billions.mp4", mp4_with(b"stsz", 8, big), video=True)
     yield File("mp4-samples-of-one-byte-billions.mp4", mp4_with(b"stsz", 4, b"\0\0\0\1" + big), video=True)
-    yield File(
-        "mp4-samples-of-one-byte-millions.mp4", mp4_with(b"stsz", 4, struct.pack(">II", 1, 2_000_000)), "either", True
-    )
-    yield File("mp4-samples-per-chunk-billions.mp4", mp4_with(b"stsc", 12, big), "either", True)
     yield File("mp4-chunks-billions.mp4", mp4_with(b"stco", 4, big), video=True)
     yield File("mp4-times-billions.mp4", mp4_with(b"stts", 4, big), "either", True)
-    yield File("mp4-times-negative.mp4", mp4_with(b"stts", 8, struct.pack(">Ii", 25, -(2**31))), "either", True)
     yield File("mp4-time-scale-0.mp4", mp4_with(b"mdhd", 12, bytes(4)), "either", True)
     yield File("mp4-duration-136-years.mp4", mp4_with(b"mdhd", 16, big), "either", True)
     yield File("mp4-codec-evil.mp4", golden("video_h264.mp4").replace(b"avc1", b"evil"), video=True)
@@ -180,19 +160,6 @@ def mp4s():
         ),
         video=True,
     )
-    yield File(
-        "mp4-packed-moov-in-packed-moov.mp4",
-        with_moov(
-            box(
-                b"moov",
-                box(
-                    b"cmov",
-                    box(b"dcom", b"zlib") + box(b"cmvd", struct.pack(">I", 2**31 - 1) + zlib.compress(bytes(99))),
-                ),
-            )
-        ),
-        video=True,
-    )
     yield File("mp4-3000-fragments.mp4", fragments(3000), "either", True)
     yield File("mp4-200000-free-boxes.mp4", box(b"ftyp", b"isom\0\0\2\0isom") + box(b"free", b"") * 200_000, video=True)
     yield File("hevc-codec-set-up-garbage.mp4", mp4_with(b"hvcC", 22, b"\xff" * 60, "video_hevc.mp4"), "either", True)
@@ -205,12 +172,10 @@ def mp4s():
 
 def avis():
     good = golden("video_mpeg4.avi")
-    head, stream, picture = after(good, b"avih") + 4, after(good, b"strh") + 4, after(good, b"strf") + 4
+    stream, picture = after(good, b"strh") + 4, after(good, b"strf") + 4
     big = b"\xff" * 4
     yield File("avi-rate-0.avi", replaced(good, stream + 20, bytes(8)), "either", True)
-    yield File("avi-rate-4-billion.avi", replaced(good, stream + 20, b"\1\0\0\0" + big), "either", True)
     yield File("avi-a-frame-in-136-years.avi", replaced(good, stream + 20, big + b"\1\0\0\0"), video=True)
-    yield File("avi-length-4-billion.avi", replaced(good, stream + 32, big), "either", True)
     yield File(
         "avi-frame-size-negative.avi",
         replaced(good, picture + 4, struct.pack("<ii", -(2**31), -(2**31))),
@@ -218,7 +183,6 @@ def avis():
         True,
     )
     yield File("avi-codec-evil.avi", replaced(good, picture + 16, b"EVIL"), video=True)
-    yield File("avi-list-of-4-gigabytes.avi", replaced(good, 16, big), "either", True)
     yield File("avi-lists-in-lists.avi", b"RIFF\xff\xff\xff\0AVI " + b"LIST\xff\xff\xff\0hdrl" * 50_000, video=True)
     yield File(
         "avi-10000-streams.avi",
