@@ -14,6 +14,8 @@ import threading
 import time
 import urllib.parse
 
+from quiet_handler import QuietHandler
+
 WEIGHTS = bytes(range(256)) * 1200  # 307,200 bytes, larger than any socket buffer piece
 CONFIG = b'{"model_type": "gemma3_text"}\n'
 SMALL = b"{}\n"
@@ -61,20 +63,8 @@ def listing(repo: str) -> dict:
     return {"id": f"owner/{repo}", "sha": "0" * 40, "siblings": siblings}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(QuietHandler):
     cdn_port = 0
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def count(self, what: str) -> int:
         counts[what] = counts.get(what, 0) + 1

@@ -19,25 +19,14 @@ import threading
 import time
 import urllib.parse
 
+from quiet_handler import QuietHandler
+
 NAMES = ["images.test", "other.test", "both.test", "turning.test", "slow.test", "inside.test"]
 PIECE = bytes(65536)
 log: list[dict] = []
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
+class Handler(QuietHandler):
     def start(self, **headers: str) -> None:
         self.send_response(200)
         for name, value in headers.items():

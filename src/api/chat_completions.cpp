@@ -60,13 +60,15 @@ Status check_media(std::span<const chat::Message> messages, const ServedModel& m
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content))
       for (const chat::Part& part : *parts) {
-        if (part.kind == chat::Part::Kind::kText) continue;
-        const bool heard = part.kind == chat::Part::Kind::kAudio;
-        if (!heard && model.sees_images) continue;
-        return Error{fmt::format("messages[{}].content: {}", i,
-                                 !heard
-                                     ? "this model reads text only: it cannot see images or videos"
-                                     : "this model does not hear: audio is not supported")};
+        const bool seen =
+            part.kind == chat::Part::Kind::kImage || part.kind == chat::Part::Kind::kVideo;
+        if (seen && !model.sees_images)
+          return Error{fmt::format(
+              "messages[{}].content: this model reads text only: it cannot see images or videos",
+              i)};
+        if (part.kind == chat::Part::Kind::kAudio)
+          return Error{fmt::format(
+              "messages[{}].content: this model does not hear: audio is not supported", i)};
       }
   return {};
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
+
 namespace g4::api {
 namespace {
 
@@ -27,28 +29,11 @@ Result<std::vector<std::byte>> from_base64(std::string_view text) {
   return bytes;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 Result<std::vector<std::byte>> from_percent(std::string_view text) {
-  std::vector<std::byte> bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      bytes.push_back(static_cast<std::byte>(text[i]));
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return Error{"a percent sign in a data: URL is not followed by two digits"};
-    bytes.push_back(static_cast<std::byte>(high * 16 + low));
-    i += 2;
-  }
-  return bytes;
+  const auto decoded = percent_decode(text, Plus::kStays);
+  if (!decoded) return Error{"a percent sign in a data: URL is not followed by two digits"};
+  const auto* bytes = reinterpret_cast<const std::byte*>(decoded->data());
+  return std::vector<std::byte>(bytes, bytes + decoded->size());
 }
 
 }  // namespace

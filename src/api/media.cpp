@@ -12,8 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr double kVideoSecondsMax = 1e7;
-constexpr double kFpsMin = 1e-3, kFpsMax = 1e4;
+constexpr std::int32_t kFramesMax = DecodeLimits{}.frames_max;  // of one video
+constexpr double kFpsMin = 1e-3;
 
 // A number of the model's budgets, or "auto".
 void read_budget(Fields& fields, ImageBudget& budget) {
@@ -42,7 +42,7 @@ struct Defaults {
 
 void read_video_rate(Fields& fields, VideoLook& look) {
   const auto frames = fields.integer("num_frames", 1, kFramesMax);
-  const auto fps = fields.number("fps", kFpsMin, kFpsMax);
+  const auto fps = fields.number("fps", kFpsMin, kVideoFpsMax);
   if (frames && fps)
     fields.fail("fps", fmt::format("give \"num_frames\" or \"fps\", not both (\"{}\")",
                                    fields.path("fps")));
@@ -124,10 +124,10 @@ Result<ImagePart> read_image(const chat::MediaSource& source, Fields& options,
 }
 
 Result<FramesPart> read_frames(std::span<const std::string> urls, Fields& options) {
-  if (urls.size() > kFramesMax)
+  if (urls.size() > std::size_t{kFramesMax})
     return Error{fmt::format("{} frames, of which a video may have {}", urls.size(), kFramesMax)};
   FramesPart part;
-  part.fps = options.number("fps", kFpsMin, kFpsMax).value_or(kFramesPerSecond);
+  part.fps = options.number("fps", kFpsMin, kVideoFpsMax).value_or(kFramesPerSecond);
   read_budget(options, part.budget);
   options.refuse({"num_frames", "max_frames", "start", "end"},
                  "a video given as pictures is shown whole");
@@ -188,8 +188,8 @@ std::string size_text(ImageSize size) { return fmt::format("{}x{}", size.width, 
 
 json::object usage_of(std::string_view path, const PromptMedium& medium) {
   const auto* video = std::get_if<PromptVideo>(&medium);
-  const ImageSize size = video ? video->size : std::get<PromptImage>(medium).size;
-  const ImagePlan& plan = video ? video->plan : std::get<PromptImage>(medium).plan;
+  const ImageSize size = size_of(medium);
+  const ImagePlan& plan = plan_of(medium);
   json::object usage;
   usage["part"] = path;
   usage["type"] = video ? "video" : "image";

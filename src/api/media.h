@@ -48,8 +48,7 @@ struct RequestMedium {
   std::variant<ImagePart, VideoPart, FramesPart> part;
 };
 
-inline constexpr std::size_t kMediaMax = 64;    // images and videos of one request
-inline constexpr std::size_t kFramesMax = 256;  // of one video
+inline constexpr std::size_t kMediaMax = 64;  // images and videos of one request
 
 // Those of all image and video parts, in the order of the prompt.
 Parsed<std::vector<RequestMedium>> read_media(Fields& fields,

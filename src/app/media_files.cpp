@@ -61,7 +61,7 @@ void add_media_flags(CLI::App& command, MediaFlags& flags) {
   command
       .add_option("--frames", flags.frames,
                   "Frames of a video, spread evenly (default 32); with --fps, the most")
-      ->check(CLI::Range(1, 256));
+      ->check(CLI::Range(1, DecodeLimits{}.frames_max));
   command.add_option("--fps", flags.fps, "Frames of a second of video instead")
       ->check(CLI::Range(0.001, 1000.0));
   command.add_option("--video-start", flags.start_seconds, "Second at which to begin a video");
@@ -92,8 +92,8 @@ Result<PromptMedium> read_medium(const NamedFile& file, const MediaFlags& flags)
 
 std::string description(const NamedFile& file, const PromptMedium& medium) {
   const auto* video = std::get_if<PromptVideo>(&medium);
-  const ImageSize size = video ? video->size : std::get<PromptImage>(medium).size;
-  const ImagePlan& plan = video ? video->plan : std::get<PromptImage>(medium).plan;
+  const ImageSize size = size_of(medium);
+  const ImagePlan& plan = plan_of(medium);
   const std::string frames =
       video ? fmt::format(", {} frames of {:.1f} s", video->frames.size(), video->seconds) : "";
   return fmt::format("[{}: {} tokens{}; {}x{} {} {}x{}]", file.path, prompt_tokens(medium), frames,

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cctype>
 
 namespace g4 {
@@ -286,16 +287,12 @@ Result<HttpAnswer> HttpClient::get_text(const HttpGet& request, std::string& bod
 }
 
 std::string escape_segment(std::string_view segment) {
-  static constexpr std::string_view kPlain = "-._~";
-  std::string out;
-  for (const char c : segment) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || kPlain.find(c) != kPlain.npos) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
+  if (segment.empty()) return {};  // curl would take its length from a NUL
+  char* const escaped = curl_easy_escape(nullptr, segment.data(), static_cast<int>(segment.size()));
+  assert(escaped != nullptr);
+  std::string copy(escaped);
+  curl_free(escaped);
+  return copy;
 }
 
 Status check_url(const std::string& url) {

@@ -1,16 +1,13 @@
 #include "http/target.h"
 
+#include <optional>
+#include <utility>
+
+#include "base/percent.h"
 #include "base/utf8.h"
 
 namespace g4 {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 std::vector<std::string_view> pieces(std::string_view text, char separator) {
   std::vector<std::string_view> all;
@@ -23,10 +20,12 @@ std::vector<std::string_view> pieces(std::string_view text, char separator) {
 }
 
 Result<std::string> decoded_text(std::string_view text, Plus plus) {
-  std::string decoded = G4_TRY(percent_decode(text, plus));
+  std::optional<std::string> read = percent_decode(text, plus);
+  if (!read) return Error{"the request target holds a broken percent sign"};
+  std::string& decoded = *read;
   if (decoded.find('\0') != std::string::npos) return Error{"the request target holds a NUL"};
   if (!is_utf8(decoded)) return Error{"the request target is not UTF-8"};
-  return decoded;
+  return std::move(decoded);
 }
 
 Result<std::string_view> origin_form(std::string_view target) {
@@ -82,25 +81,6 @@ Result<Target> parse_target(std::string_view target) {
   G4_TRY(add_path(path, parsed));
   if (mark != std::string_view::npos) G4_TRY(add_query(rest.substr(mark + 1), parsed));
   return parsed;
-}
-
-Result<std::string> percent_decode(std::string_view text, Plus plus) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus == Plus::kIsSpace) {
-      decoded += ' ';
-    } else if (text[i] == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return Error{"the request target holds a broken percent sign"};
-      decoded += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
 }
 
 }  // namespace g4

@@ -21,8 +21,4 @@ struct Target {
 // resolve those themselves, and nothing here should have to.
 Result<Target> parse_target(std::string_view target);
 
-// "%41+b" -> "A b" if `plus_is_space`, else "A+b".
-enum class Plus { kStays, kIsSpace };
-Result<std::string> percent_decode(std::string_view text, Plus plus);
-
 }  // namespace g4

@@ -176,8 +176,7 @@ Result<PictureMark> read_picture_mark(std::span<const std::byte, kPictureBytes> 
   PictureMark mark;
   mark.index = in.take<std::int64_t>();
   mark.seconds = in.take<double>();
-  constexpr double kSecondsMax = 1e9;
-  if (mark.index < 0 || !(mark.seconds >= 0 && mark.seconds <= kSecondsMax))
+  if (mark.index < 0 || !(mark.seconds >= 0 && mark.seconds <= kVideoSecondsMax))
     return Error{"a picture out of place"};
   return mark;
 }

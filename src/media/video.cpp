@@ -6,23 +6,16 @@
 #include <cmath>
 
 namespace g4 {
-namespace {
-
-constexpr double kSecondsMax = 1e7;  // 115 days
-constexpr double kFpsMax = 1e4;
-
-}  // namespace
-
 Status check_video_options(const VideoOptions& options) {
   if (options.frames < 1 || options.frames > kVideoFramesMax)
     return Error{
         fmt::format("a video gives 1 to {} frames, not {}", kVideoFramesMax, options.frames)};
-  if (options.fps && !(*options.fps > 0 && *options.fps <= kFpsMax))
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kVideoFpsMax))
     return Error{"fps of a video must be above 0 and at most 10000"};
-  if (!(options.start_seconds >= 0 && options.start_seconds <= kSecondsMax))
+  if (!(options.start_seconds >= 0 && options.start_seconds <= kVideoSecondsMax))
     return Error{"the start of a video must be 0 seconds or later"};
   if (options.end_seconds &&
-      !(*options.end_seconds > options.start_seconds && *options.end_seconds <= kSecondsMax))
+      !(*options.end_seconds > options.start_seconds && *options.end_seconds <= kVideoSecondsMax))
     return Error{"the end of a video must be later than its start"};
   return {};
 }
@@ -30,7 +23,7 @@ Status check_video_options(const VideoOptions& options) {
 Result<std::vector<std::int64_t>> sample_frames(VideoLength length, const VideoOptions& options,
                                                 std::int32_t frames_max) {
   if (length.frames < 1) return Error{"the video has no frames"};
-  if (!(length.fps > 0 && static_cast<double>(length.frames) / length.fps <= kSecondsMax))
+  if (!(length.fps > 0 && static_cast<double>(length.frames) / length.fps <= kVideoSecondsMax))
     return Error{"the video claims to last longer than 115 days"};
   // The first frame that is not shown before `seconds`, by the time that the prompt prints.
   const auto index_at = [&](double seconds) {

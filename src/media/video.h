@@ -34,6 +34,8 @@ struct VideoFrames {
 };
 
 inline constexpr std::int32_t kVideoFramesMax = 1024;  // of one request, whatever it asks for
+inline constexpr double kVideoSecondsMax = 1e7;        // 115 days
+inline constexpr double kVideoFpsMax = 1e4;
 
 Status check_video_options(const VideoOptions& options);
 

@@ -49,7 +49,7 @@ Result<PromptImage, DecodeError> see_image(std::span<const std::byte> file, Imag
 
 Result<PromptVideo, DecodeError> see_video(std::span<const std::byte> file, const VideoLook& look) {
   DecodeLimits limits;
-  limits.frames_max = std::min(limits.frames_max, look.frames_max);
+  limits.frames_max = look.frames_max;
   VideoFrames decoded = G4_TRY(decode_video(file, look.options, limits));
   PromptVideo video;
   video.size = decoded.frames.front().image.size();
@@ -82,6 +82,14 @@ Result<PromptVideo, DecodeError> see_frames(std::span<const std::vector<std::byt
   if (video.frames.empty()) return DecodeError{{"a video needs one frame at least"}};
   video.seconds = static_cast<double>(files.size()) / fps;
   return video;
+}
+
+ImageSize size_of(const PromptMedium& medium) {
+  return std::visit([](const auto& seen) { return seen.size; }, medium);
+}
+
+const ImagePlan& plan_of(const PromptMedium& medium) {
+  return std::visit([](const auto& seen) -> const ImagePlan& { return seen.plan; }, medium);
 }
 
 std::uint64_t prompt_tokens(const PromptMedium& medium) {

@@ -43,7 +43,8 @@ using PromptMedium = std::variant<PromptImage, PromptVideo>;
 // Which frames of a video, and how closely each is looked at.
 struct VideoLook {
   VideoOptions options;
-  std::int32_t frames_max = 256;  // where options.fps asks for more, they are spread evenly
+  // Where options.fps asks for more, they are spread evenly.
+  std::int32_t frames_max = DecodeLimits{}.frames_max;
   ImageBudget budget = ImageBudget::k70;
 };
 // What transformers assumes of frames that come without a rate.
@@ -59,6 +60,8 @@ Result<PromptVideo, DecodeError> see_video(std::span<const std::byte> file, cons
 Result<PromptVideo, DecodeError> see_frames(std::span<const std::vector<std::byte>> files,
                                             double fps, ImageBudget budget);
 
+ImageSize size_of(const PromptMedium& medium);
+const ImagePlan& plan_of(const PromptMedium& medium);
 // Tokens that it adds to a prompt with its delimiters; a video's timestamps count as text.
 std::uint64_t prompt_tokens(const PromptMedium& medium);
 
