@@ -20,9 +20,6 @@ GOOD = File("good.png", golden("png_rgb.png"), "seen")
 SECONDS_MAX = 35  # a decoder has 30
 GAP_MAX = 5.0
 GROWTH_MAX = 24 << 20
-# malloc keeps what was freed, for each of its threads as much as the largest bodies and pictures were. That has a
-# bound (some 200 MB) but hides what a leak would add; with these limits freed memory goes back at once.
-NO_HOARDING = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 
 
 def question(file: File):
@@ -70,7 +67,7 @@ class Talk:
 
 class HostileMedia(unittest.TestCase):
     def setUp(self):
-        self.server = Server(MODEL, "--chat-template", "gemma4", "--parallel", "4", **NO_HOARDING)
+        self.server = Server(MODEL, "--chat-template", "gemma4", "--parallel", "4")
         self.process = Path(f"/proc/{self.server.process.pid}")
 
     def tearDown(self):

@@ -1,5 +1,6 @@
 // gemma4 serve MODEL: the HTTP service, until SIGINT or SIGTERM.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -124,7 +125,15 @@ void wait_for_stop_signal() {
   }
 }
 
+// malloc would keep what large bodies and pictures were, for each thread as much as the largest.
+void give_freed_memory_back() {
+  constexpr int kBytes = 256 * 1024;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+  mallopt(M_TRIM_THRESHOLD, kBytes);
+}
+
 Result<int> run(const ServeArguments& arguments) {
+  give_freed_memory_back();
   set_up_log(parse_log_level(arguments.log_level).value_or(LogLevel::kInfo),
              arguments.log_json ? LogFormat::kJson : LogFormat::kText);
   watch_stop_signals();
