@@ -70,8 +70,9 @@ std::string ArgumentsToJson::finish() {
 std::string ArgumentsToJson::cut() { return end(); }
 
 std::string ArgumentsToJson::take_rest() {
-  std::string rest = std::move(in_);
-  in_.clear();
+  std::string rest;
+  rest.swap(in_);
+  std::erase(rest, kQuote);
   return rest;
 }
 
