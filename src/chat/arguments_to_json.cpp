@@ -80,7 +80,10 @@ std::string ArgumentsToJson::run() {
   while (step()) {
   }
   in_.erase(0, at_);
-  looked_at_ = looked_at_ > at_ ? looked_at_ - at_ : 0;
+  const bool looked = looked_at_ > at_, blank = blank_begin_ > at_;
+  looked_at_ = looked ? looked_at_ - at_ : 0;
+  blank_begin_ = blank ? blank_begin_ - at_ : 0;
+  blank_end_ = blank ? blank_end_ - at_ : 0;
   at_ = 0;
   return json_.take();
 }
@@ -138,7 +141,7 @@ bool ArgumentsToJson::read_key() {
   if (at_ == in_.size()) return false;
   const char c = in_[at_];
   if (is_closer(at_)) return read_closer();
-  if (c == '{' && json_.fresh()) {
+  if (c == '{' && json_.fresh() && json_.ghosts() < kSurplusBracketsMax) {
     json_.open(in_[at_++], Bracket::kGhost);
   } else if (c == kQuote || is_mark(c)) {
     begin_string(c == kQuote ? State::kTokenString : State::kQuotedString, String::kKey);
@@ -377,9 +380,15 @@ bool ArgumentsToJson::read_closer() {
   return true;
 }
 
-std::size_t ArgumentsToJson::visible_from(std::size_t at) const {
-  while (at < in_.size() && is_space(in_[at])) ++at;
-  return at;
+// Where a model writes nothing but white space for long, it is looked through once.
+std::size_t ArgumentsToJson::visible_from(std::size_t at) {
+  std::size_t end = at == blank_begin_ ? std::max(at, blank_end_) : at;
+  while (end < in_.size() && is_space(in_[end])) ++end;
+  if (end - at > blank_end_ - blank_begin_) {
+    blank_begin_ = at;
+    blank_end_ = end;
+  }
+  return end;
 }
 
 bool ArgumentsToJson::is_closer(std::size_t at) const {
@@ -391,7 +400,7 @@ bool ArgumentsToJson::is_opener(std::size_t at) const {
 }
 
 // One that does not fit the innermost bracket closes that one too, unless its own closer follows.
-ArgumentsToJson::Answer ArgumentsToJson::closes(std::size_t at) const {
+ArgumentsToJson::Answer ArgumentsToJson::closes(std::size_t at) {
   const char opener = opener_of(in_[at]);
   if (!json_.has_open(opener)) return Answer::kNo;
   if (json_.opened_by() == opener) return Answer::kYes;
@@ -400,7 +409,7 @@ ArgumentsToJson::Answer ArgumentsToJson::closes(std::size_t at) const {
   return in_[next] == closer_of(json_.opened_by()) ? Answer::kNo : Answer::kYes;
 }
 
-ArgumentsToJson::Answer ArgumentsToJson::assigns(std::size_t at) const {
+ArgumentsToJson::Answer ArgumentsToJson::assigns(std::size_t at) {
   if (json_.opened_by() == '(') return Answer::kYes;
   const std::size_t next = visible_from(at + 1);
   if (next == in_.size()) return ended_ ? Answer::kYes : Answer::kUnknown;
@@ -415,7 +424,7 @@ ArgumentsToJson::Answer ArgumentsToJson::assigns(std::size_t at) const {
   return Answer::kNo;
 }
 
-ArgumentsToJson::Answer ArgumentsToJson::separates(std::size_t at) const {
+ArgumentsToJson::Answer ArgumentsToJson::separates(std::size_t at) {
   const std::size_t begin = visible_from(at + 1);
   if (begin == in_.size()) return ended_ ? Answer::kYes : Answer::kUnknown;
   if (in_[begin] == ',' || in_[begin] == kQuote || is_closer(begin)) return Answer::kYes;
@@ -429,7 +438,7 @@ ArgumentsToJson::Answer ArgumentsToJson::separates(std::size_t at) const {
   return json_.has_property(name) ? Answer::kYes : Answer::kNo;
 }
 
-ArgumentsToJson::Answer ArgumentsToJson::ends_string(std::size_t at) const {
+ArgumentsToJson::Answer ArgumentsToJson::ends_string(std::size_t at) {
   const std::size_t next = visible_from(at + 1);
   if (next == in_.size()) return ended_ ? Answer::kYes : Answer::kUnknown;
   const char c = in_[next];

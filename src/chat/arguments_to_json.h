@@ -31,6 +31,7 @@ class ArgumentsToJson {
  public:
   // As deep as the JSON of requests may be, so that a client can send back what it was given.
   static constexpr std::size_t kDepthMax = 32;
+  static constexpr std::size_t kSurplusBracketsMax = 32;
 
   // `schema`: JSON Schema of the arguments, null if unknown; outlives this. It only decides where
   // the syntax leaves a choice: a bare number is text where the schema wants a string.
@@ -91,24 +92,25 @@ class ArgumentsToJson {
   bool end_key_without_value(std::size_t key_end);
 
   // Of the character at `at`, mostly by what follows it.
-  std::size_t visible_from(std::size_t at) const;  // next that is no white space, or in_.size()
+  std::size_t visible_from(std::size_t at);  // next that is no white space, or in_.size()
   bool is_closer(std::size_t at) const;
   bool is_opener(std::size_t at) const;
-  Answer closes(std::size_t at) const;       // or is this bracket a surplus one?
-  Answer assigns(std::size_t at) const;      // is this "=" between a key and its value?
-  Answer separates(std::size_t at) const;    // is this comma between two members?
-  Answer ends_string(std::size_t at) const;  // or does this quotation mark belong to it?
-  Answer is_hex(std::size_t at) const;       // do four hexadecimal digits begin here?
+  Answer closes(std::size_t at);        // or is this bracket a surplus one?
+  Answer assigns(std::size_t at);       // is this "=" between a key and its value?
+  Answer separates(std::size_t at);     // is this comma between two members?
+  Answer ends_string(std::size_t at);   // or does this quotation mark belong to it?
+  Answer is_hex(std::size_t at) const;  // do four hexadecimal digits begin here?
 
   ArgumentsWriter json_;
   State state_ = State::kStart;
-  std::string in_;              // not yet understood
-  std::size_t at_ = 0;          // in in_
-  std::size_t looked_at_ = 0;   // in in_, not before at_: how far a bare word was scanned
-  bool ended_ = false;          // nothing will follow in_
-  char mark_ = 0;               // of kQuotedString
-  bool stray_quote_ = false;    // a <|"|> here would be a surplus one
-  std::size_t text_depth_ = 0;  // brackets open within kBareText
+  std::string in_;             // not yet understood
+  std::size_t at_ = 0;         // in in_
+  std::size_t looked_at_ = 0;  // in in_, not before at_: how far a bare word was scanned
+  std::size_t blank_begin_ = 0, blank_end_ = 0;  // in in_: white space that was looked through
+  bool ended_ = false;                           // nothing will follow in_
+  char mark_ = 0;                                // of kQuotedString
+  bool stray_quote_ = false;                     // a <|"|> here would be a surplus one
+  std::size_t text_depth_ = 0;                   // brackets open within kBareText
 };
 
 }  // namespace g4::chat

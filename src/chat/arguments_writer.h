@@ -28,8 +28,9 @@ class ArgumentsWriter {
   void close();  // the innermost
   bool any_open() const { return !frames_.empty(); }
   std::size_t depth() const { return depth_; }  // without ghosts
-  bool fresh() const;                           // the innermost has no members yet
-  bool in_object() const;                       // the innermost is no array
+  std::size_t ghosts() const { return frames_.size() - depth_; }
+  bool fresh() const;      // the innermost has no members yet
+  bool in_object() const;  // the innermost is no array
   char opened_by() const { return frames_.back().opened_by; }
   bool outermost_is(char opened_by) const { return frames_.front().opened_by == opened_by; }
   bool has_open(char opened_by) const;

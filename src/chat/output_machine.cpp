@@ -221,7 +221,7 @@ void OutputMachine::add_thought(std::string_view text) {
   if (text.empty()) return;
   held_ += text;
   if (!thought_begun_) {
-    if (strip(held_).empty()) return;
+    if (strip(text).empty()) return;
     thought_begun_ = true;
     events_.push_back(ThoughtBegin{});
   }
