@@ -160,12 +160,40 @@ void Choice::add(const ServiceEvent& event) {
   } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
     text += delta->text;
     tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
+  } else if (const auto* part = std::get_if<ChatDelta>(&event)) {
+    for (const chat::OutputEvent& output : part->events) add(output);
+    if (!part->token) return;
+    tokens.push_back(*part->token);
+    parts.push_back(part->part);
   } else {
     finished = std::get<Finished>(event);
   }
 }
 
+void Choice::add(const chat::OutputEvent& event) {
+  if (const auto* more = std::get_if<chat::TextDelta>(&event)) {
+    text += more->text;
+  } else if (const auto* thinking = std::get_if<chat::ThoughtDelta>(&event)) {
+    thought += thinking->text;
+  } else if (const auto* call = std::get_if<chat::ToolCallBegin>(&event)) {
+    calls.push_back({call->name, ""});
+  } else if (const auto* arguments = std::get_if<chat::ToolCallArguments>(&event)) {
+    calls.back().arguments += arguments->json;
+  } else if (const auto* end = std::get_if<chat::ToolCallEnd>(&event)) {
+    calls.back().arguments += end->completion;
+  }
+}
+
+std::vector<SampledToken> Choice::text_tokens() const {
+  if (parts.empty()) return tokens;
+  std::vector<SampledToken> found;
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    if (parts[i] == chat::OutputParser::Part::kText) found.push_back(tokens[i]);
+  return found;
+}
+
 std::string_view finish_reason(const Finished& finished) {
+  if (finished.reason == Finished::Reason::kToolCalls) return "tool_calls";
   return finished.reason == Finished::Reason::kLength ? "length" : "stop";
 }
 

@@ -56,16 +56,28 @@ bool truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> c
 // scores are equal, so the first choice asks for them and the writer gives them to all.
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice);
 
+struct AnsweredCall {
+  std::string name;
+  std::string arguments;  // JSON
+};
+
 // One answer as it comes in.
 struct Choice {
   std::vector<SampledToken> prompt_logprobs;
-  std::string text;
-  std::vector<SampledToken> tokens;
+  std::string text, thought;
+  std::vector<AnsweredCall> calls;
+  std::vector<SampledToken> tokens;  // all of them
+  std::vector<SampledToken> text_tokens() const;  // those of `text`
+  std::vector<chat::OutputParser::Part> parts;    // of each token, of an answer to a chat
   std::optional<Finished> finished;
   void add(const ServiceEvent& event);
+
+ private:
+  void add(const chat::OutputEvent& event);
 };
 
-std::string_view finish_reason(const Finished& finished);  // "stop", "length"
+// "stop", "length", "tool_calls"
+std::string_view finish_reason(const Finished& finished);
 boost::json::value stop_reason(const Finished& finished);  // string, token id or null
 boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);
 
