@@ -66,7 +66,7 @@ struct Choice {
   std::vector<SampledToken> prompt_logprobs;
   std::string text, thought;
   std::vector<AnsweredCall> calls;
-  std::vector<SampledToken> tokens;  // all of them
+  std::vector<SampledToken> tokens;               // all of them
   std::vector<SampledToken> text_tokens() const;  // those of `text`
   std::vector<chat::OutputParser::Part> parts;    // of each token, of an answer to a chat
   std::optional<Finished> finished;

@@ -76,7 +76,8 @@ class ChatAnswer final : public AnswerStream {
       finished.reason = Finished::Reason::kStop;
       finished.stop_string = stop_.found();
       finished.stop_token.reset();
-    } else if (called_ || (finished.reason == Finished::Reason::kStop && parser_.whole_calls() > 0)) {
+    } else if (called_ ||
+               (finished.reason == Finished::Reason::kStop && parser_.whole_calls() > 0)) {
       finished.reason = Finished::Reason::kToolCalls;
     }
   }

@@ -39,7 +39,7 @@ struct GenerateRequest {
   bool include_stop_string = false;
   bool skip_special_tokens = true;  // special tokens do not show in the text
   std::optional<std::uint32_t> prompt_logprobs;
-  std::vector<ImageSpan> images;  // in the prompt, in order
+  std::vector<ImageSpan> images;   // in the prompt, in order
   std::optional<ChatFormat> chat;  // its deltas are ChatDeltas; special tokens never show
 };
 
