@@ -56,6 +56,12 @@ bool truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> c
 // scores are equal, so the first choice asks for them and the writer gives them to all.
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice);
 
+// One event of a stream, not yet on the wire.
+struct StreamChunk {
+  std::string json;
+  std::string event = {};  // its name; empty: none
+};
+
 struct AnsweredCall {
   std::string name;
   std::string arguments;  // JSON

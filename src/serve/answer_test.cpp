@@ -36,10 +36,15 @@ class IndexWriter : public AnswerWriter {
   std::string whole(std::span<const api::Choice> choices) override {
     return std::to_string(choices.size());
   }
-  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent&) override {
-    return {std::to_string(choice)};
+  std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent&) override {
+    return {{std::to_string(choice)}};
   }
-  std::vector<std::string> last_chunks() override { return {"last"}; }
+  std::vector<api::StreamChunk> last_chunks() override { return {{"last"}}; }
+  std::vector<api::StreamChunk> failure(const api::ApiError& error) override {
+    return {{api::error_body(error)}};
+  }
+  std::string error_body(const api::ApiError& error) override { return api::error_body(error); }
+  bool says_done() const override { return true; }
 
  private:
   const std::size_t choices_;

@@ -15,7 +15,13 @@
 namespace g4 {
 namespace {
 
-// Owns the parsed request that the dialect's writer refers to.
+std::vector<api::StreamChunk> unnamed(std::vector<std::string> chunks) {
+  std::vector<api::StreamChunk> events;
+  for (std::string& chunk : chunks) events.push_back({std::move(chunk)});
+  return events;
+}
+
+// OpenAI's chat and completions: owns the parsed request that the dialect's writer refers to.
 template <class Request, class Writer>
 class DialectWriter final : public AnswerWriter {
  public:
@@ -28,10 +34,15 @@ class DialectWriter final : public AnswerWriter {
   std::string whole(std::span<const api::Choice> choices) override {
     return writer_.whole(choices);
   }
-  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) override {
-    return writer_.chunks(choice, event);
+  std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent& event) override {
+    return unnamed(writer_.chunks(choice, event));
   }
-  std::vector<std::string> last_chunks() override { return writer_.last_chunks(); }
+  std::vector<api::StreamChunk> last_chunks() override { return unnamed(writer_.last_chunks()); }
+  std::vector<api::StreamChunk> failure(const api::ApiError& error) override {
+    return {{api::error_body(error)}};
+  }
+  std::string error_body(const api::ApiError& error) override { return api::error_body(error); }
+  bool says_done() const override { return true; }
 
  private:
   const Request request_;
