@@ -65,13 +65,13 @@ ApiError from_chat(const Error& error) {
 
 // What this model does not perceive.
 Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
-  for (std::size_t i = 0; i < messages.size(); ++i)
-    if (const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content))
+  for (const chat::Message& message : messages)
+    if (const auto* parts = std::get_if<std::vector<chat::Part>>(&message.content))
       for (const chat::Part& part : *parts) {
         if (part.kind == chat::Part::Kind::kText) continue;
         const bool heard = part.kind == chat::Part::Kind::kAudio;
         if (!heard && model.sees_images) continue;
-        return Error{fmt::format("messages[{}].content: {}", i,
+        return Error{fmt::format("{}: {}", part.media.part,
                                  !heard
                                      ? "this model reads text only: it cannot see images or videos"
                                      : "this model does not hear: audio is not supported")};

@@ -103,7 +103,7 @@ TEST(Chat, ErrorsNameTheField) {
       {R"({})", "messages", "required"},
       {R"({"messages": [{"role": "king", "content": "x"}]})", "messages[0].role", "role"},
       {R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]})",
-       "messages[0].content", "text only"},
+       "messages[0].content[0]", "text only"},
       {R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
        "tools[0].function", "missing"},
       {R"({"messages": [{"role": "user", "content": "x"}], "tool_choice": "required"})",

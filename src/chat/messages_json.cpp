@@ -124,6 +124,7 @@ Result<MediaSource> read_media(const json::object& part,
                                std::string_view path) {
   MediaSource media;
   media.path = path;
+  media.part = path;
   for (const std::string_view key : keys) {
     const json::value* value = find(part, key);
     if (value == nullptr) continue;
@@ -154,7 +155,8 @@ Result<Part> read_part(const json::value& value, std::string_view path) {
     return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path)), {}};
   if (type == "image_url" || type == "image")
     return Part{Part::Kind::kImage, {}, G4_TRY(read_media(*part, {"image_url", "image"}, path))};
-  if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}, {}};
+  if (type == "input_audio" || type == "audio")
+    return Part{Part::Kind::kAudio, {}, G4_TRY(read_media(*part, {}, path))};
   if (type == "video_url" || type == "input_video" || type == "video")
     return Part{Part::Kind::kVideo,
                 {},
