@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -40,43 +39,9 @@ chat::ChatOptions read_options(Fields& fields, const ServedModel& model) {
     options.thinking = inner.boolean("enable_thinking", false);
     if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
   }
-  if (const auto effort = fields.string("reasoning_effort"); effort && *effort != "none") {
-    constexpr std::string_view kEfforts[] = {"minimal", "low", "medium", "high", "xhigh", "max"};
-    if (std::ranges::find(kEfforts, *effort) == std::end(kEfforts))
-      fields.fail(
-          "reasoning_effort",
-          fmt::format("\"reasoning_effort\" is \"{}\", expected none, minimal, low, medium, "
-                      "high, xhigh or max",
-                      *effort));
-    options.thinking = true;
-  }
-  if (options.thinking && !chat::supports_thinking(model.chat_template))
-    fields.fail("reasoning_effort", "this model does not think before it answers");
+  options.thinking |= read_effort(fields, "reasoning_effort");
+  check_thinking(fields, "reasoning_effort", options, model);
   return options;
-}
-
-// chat/ says "messages[2].content: why"; the part before the colon is the parameter.
-ApiError from_chat(const Error& error) {
-  const std::size_t colon = error.message.find(": ");
-  if (colon == std::string::npos || error.message.rfind("messages", 0) != 0)
-    return invalid("messages", error.message);
-  return invalid(error.message.substr(0, colon), error.message);
-}
-
-// What this model does not perceive.
-Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
-  for (const chat::Message& message : messages)
-    if (const auto* parts = std::get_if<std::vector<chat::Part>>(&message.content))
-      for (const chat::Part& part : *parts) {
-        if (part.kind == chat::Part::Kind::kText) continue;
-        const bool heard = part.kind == chat::Part::Kind::kAudio;
-        if (!heard && model.sees_images) continue;
-        return Error{fmt::format("{}: {}", part.media.part,
-                                 !heard
-                                     ? "this model reads text only: it cannot see images or videos"
-                                     : "this model does not hear: audio is not supported")};
-      }
-  return {};
 }
 
 json::array ids_of(std::span<const SampledToken> tokens) {
@@ -94,26 +59,12 @@ Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model)
   if (!value) fields.fail("messages", "\"messages\" is required");
   if (fields.error()) return *fields.error();
   auto messages = chat::messages_from_json(*value, "messages");
-  if (!messages) return from_chat(messages.error());
-  if (const Status media = check_media(*messages, model); !media) return from_chat(media.error());
-  auto media = read_media(fields, *messages);
-  if (auto* error = std::get_if<ApiError>(&media)) return *error;
-  put_media_first(*messages);
+  if (!messages) return from_chat(messages.error(), "messages");
   auto tools = read_tools(fields, model);
   if (auto* error = std::get_if<ApiError>(&tools)) return *error;
-  ToolUse& use = std::get<ToolUse>(tools);
-  auto rendered = chat::render(model.chat_template, *messages,
-                               std::span(use.tools.begin(), use.tools.size()), options);
-  if (!rendered) return from_chat(rendered.error());
-  return Conversation{*std::move(rendered), std::move(std::get<std::vector<RequestMedium>>(media)),
-                      std::move(use)};
-}
-
-void ChatRequest::take(SeenConversation seen) {
-  prompt.prompt = std::move(seen.prompt.tokens);
-  prompt.images = std::move(seen.prompt.images);
-  media_usage = std::move(seen.media_usage);
-  conversation = {};
+  return to_conversation(
+      fields, {"messages", *std::move(messages), std::move(std::get<ToolUse>(tools)), options},
+      model);
 }
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,

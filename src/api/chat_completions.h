@@ -7,34 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include "api/conversation.h"
 #include "api/fields.h"
 #include "api/generation.h"
 #include "api/logprobs.h"
-#include "api/media.h"
-#include "api/tools.h"
-#include "service/media_prompt.h"
 
 namespace g4::api {
 
-struct Conversation {
-  chat::Rendered rendered;           // with one placeholder for each of...
-  std::vector<RequestMedium> media;  // ...these
-  ToolUse tool_use;
-};
-
-// A conversation whose media have been looked at.
-struct SeenConversation {
-  MediaPrompt prompt;
-  boost::json::object media_usage;
-};
-
-struct ChatRequest : DeliveryFields {
-  Conversation conversation;        // with media: its caller looks at them, then calls take()
-  GenerateRequest prompt;           // without media: complete
-  boost::json::object media_usage;  // empty without media
+struct ChatRequest : DeliveryFields, ConversationRequest {
   bool show_thoughts = true;
 
-  void take(SeenConversation seen);
   std::size_t choices() const { return n; }
   GenerateRequest choice(std::size_t i) const {
     return for_choice(prompt, static_cast<std::uint32_t>(i));

@@ -134,41 +134,26 @@ struct TextServer::Impl {
     generate<api::CompletionWriter>(std::move(exchange), std::move(parsed), "cmpl-");
   }
 
-  // Looks at the media of the request's conversation, if any; `then` gets the request or an error.
-  template <class Request, class Then>
-  void see(Request request, Then then) {
-    if (request.conversation.media.empty()) return then(std::move(request));
-    // A function object must be copyable; what it carries is not small.
-    auto shared = std::make_shared<Request>(std::move(request));
-    media.read(std::move(shared->conversation),
-               [shared, then](api::Parsed<api::SeenConversation> seen) {
-                 if (auto* error = std::get_if<api::ApiError>(&seen))
-                   return then(*std::move(error));
-                 shared->take(std::move(std::get<api::SeenConversation>(seen)));
-                 then(std::move(*shared));
-               });
-  }
-
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    see(std::move(std::get<api::ChatRequest>(parsed)),
-        [this, exchange](api::Parsed<api::ChatRequest> seen) {
-          generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
-        });
+    see_media(media, std::move(std::get<api::ChatRequest>(parsed)),
+              [this, exchange](api::Parsed<api::ChatRequest> seen) {
+                generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
+              });
   }
 
   void tokenize(ExchangePtr exchange) {
     auto parsed = api::parse_tokenize(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    see(std::move(std::get<api::TokenizeRequest>(parsed)),
-        [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
-          if (auto* error = std::get_if<api::ApiError>(&seen))
-            return respond_error(*exchange, *error);
-          exchange->respond(
-              json_response(200, api::tokenize_answer(std::get<api::TokenizeRequest>(seen), model,
-                                                      service.tokenizer())));
-        });
+    see_media(media, std::move(std::get<api::TokenizeRequest>(parsed)),
+              [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
+                if (auto* error = std::get_if<api::ApiError>(&seen))
+                  return respond_error(*exchange, *error);
+                exchange->respond(
+                    json_response(200, api::tokenize_answer(std::get<api::TokenizeRequest>(seen),
+                                                            model, service.tokenizer())));
+              });
   }
 
   Service& service;
