@@ -155,19 +155,20 @@ void ChatWriter::write_thought(std::string_view thought, json::object& message) 
 json::object ChatWriter::message(std::size_t index, const Choice& choice) const {
   json::object message;
   message["role"] = "assistant";
-  message["content"] = choice.text;
-  if (choice.text.empty() && !choice.calls.empty()) message["content"] = nullptr;
+  json::array calls;
+  for (const AnswerBlock& block : choice.blocks)
+    if (block.kind == AnswerBlock::Kind::kCall)
+      calls.emplace_back(json::object{
+          {"id", call_id(index, calls.size())},
+          {"type", "function"},
+          {"function", json::object{{"name", block.name}, {"arguments", block.text}}}});
+  message["content"] = choice.text();
+  if (message["content"] == "" && !calls.empty()) message["content"] = nullptr;
   message["refusal"] = nullptr;
   message["annotations"] = json::array();
-  if (!choice.thought.empty()) write_thought(choice.thought, message);
-  if (choice.calls.empty()) return message;
-  json::array calls;
-  for (const AnsweredCall& call : choice.calls)
-    calls.emplace_back(json::object{
-        {"id", call_id(index, calls.size())},
-        {"type", "function"},
-        {"function", json::object{{"name", call.name}, {"arguments", call.arguments}}}});
-  message["tool_calls"] = std::move(calls);
+  if (const std::string thought = choice.thought(); !thought.empty())
+    write_thought(thought, message);
+  if (!calls.empty()) message["tool_calls"] = std::move(calls);
   return message;
 }
 

@@ -198,8 +198,8 @@ TEST(Completions, TruncatedPromptKeepsItsBosAndEchoesWhatIsLeft) {
     Choice choice;
     for (const TokenId id : std::span(request.prompts[0].prompt).subspan(1))
       choice.prompt_logprobs.push_back({.id = id, .logprob = -1, .rank = 1, .top = {}});
-    choice.tokens.emplace_back().id = tokenizer().encode("y", Tokenizer::Special::kText).front();
-    choice.text = "y";
+    const TokenId y = tokenizer().encode("y", Tokenizer::Special::kText).front();
+    choice.add(TextDelta{"y", {{.id = y, .logprob = 0, .rank = 0, .top = {}}}});
     choice.finished.emplace().reason = Finished::Reason::kStop;
     return json::parse(writer.whole({&choice, 1})).at("choices").at(0);
   };

@@ -158,7 +158,7 @@ void Choice::add(const ServiceEvent& event) {
   if (const auto* scored = std::get_if<PromptScored>(&event)) {
     prompt_logprobs = scored->logprobs;
   } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
-    text += delta->text;
+    if (!delta->text.empty()) last(AnswerBlock::Kind::kText).text += delta->text;
     tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
   } else if (const auto* part = std::get_if<ChatDelta>(&event)) {
     for (const chat::OutputEvent& output : part->events) add(output);
@@ -171,18 +171,37 @@ void Choice::add(const ServiceEvent& event) {
 }
 
 void Choice::add(const chat::OutputEvent& event) {
+  using Kind = AnswerBlock::Kind;
   if (const auto* more = std::get_if<chat::TextDelta>(&event)) {
-    text += more->text;
+    last(Kind::kText).text += more->text;
+  } else if (std::holds_alternative<chat::ThoughtBegin>(event)) {
+    blocks.push_back({Kind::kThought, {}, {}});
   } else if (const auto* thinking = std::get_if<chat::ThoughtDelta>(&event)) {
-    thought += thinking->text;
+    last(Kind::kThought).text += thinking->text;
   } else if (const auto* call = std::get_if<chat::ToolCallBegin>(&event)) {
-    calls.push_back({call->name, ""});
+    blocks.push_back({Kind::kCall, {}, call->name});
   } else if (const auto* arguments = std::get_if<chat::ToolCallArguments>(&event)) {
-    calls.back().arguments += arguments->json;
+    blocks.back().text += arguments->json;
   } else if (const auto* end = std::get_if<chat::ToolCallEnd>(&event)) {
-    calls.back().arguments += end->completion;
+    blocks.back().text += end->completion;
   }
 }
+
+// The last block, a new one unless it is of that kind.
+AnswerBlock& Choice::last(AnswerBlock::Kind kind) {
+  if (blocks.empty() || blocks.back().kind != kind) blocks.push_back({kind, {}, {}});
+  return blocks.back();
+}
+
+std::string Choice::joined(AnswerBlock::Kind kind) const {
+  std::string text;
+  for (const AnswerBlock& block : blocks)
+    if (block.kind == kind) text += block.text;
+  return text;
+}
+
+std::string Choice::text() const { return joined(AnswerBlock::Kind::kText); }
+std::string Choice::thought() const { return joined(AnswerBlock::Kind::kThought); }
 
 std::vector<SampledToken> Choice::text_tokens() const {
   if (parts.empty()) return tokens;

@@ -62,24 +62,30 @@ struct StreamChunk {
   std::string event = {};  // its name; empty: none
 };
 
-struct AnsweredCall {
-  std::string name;
-  std::string arguments;  // JSON
+// A stretch of an answer.
+struct AnswerBlock {
+  enum class Kind : std::uint8_t { kThought, kText, kCall };
+  Kind kind;
+  std::string text;  // of a call: its arguments, JSON
+  std::string name;  // of a call
 };
 
 // One answer as it comes in.
 struct Choice {
   std::vector<SampledToken> prompt_logprobs;
-  std::string text, thought;
-  std::vector<AnsweredCall> calls;
+  std::vector<AnswerBlock> blocks;  // in the order in which the model made them
+  std::string text() const;         // all text blocks together
+  std::string thought() const;
   std::vector<SampledToken> tokens;               // all of them
-  std::vector<SampledToken> text_tokens() const;  // those of `text`
+  std::vector<SampledToken> text_tokens() const;  // those of text()
   std::vector<chat::OutputParser::Part> parts;    // of each token, of an answer to a chat
   std::optional<Finished> finished;
   void add(const ServiceEvent& event);
 
  private:
   void add(const chat::OutputEvent& event);
+  AnswerBlock& last(AnswerBlock::Kind kind);
+  std::string joined(AnswerBlock::Kind kind) const;
 };
 
 // "stop", "length", "tool_calls"
