@@ -52,11 +52,9 @@ void set(T& target, const std::optional<double>& value) {
 
 }  // namespace
 
-void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
-                     GenerateRequest& request) {
+SamplingParams read_sampling(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer) {
   const auto vocab = static_cast<std::int64_t>(tokenizer.size());
-  SamplingParams& sampling = request.sampling;
-  sampling = model.defaults;
+  SamplingParams sampling = model.defaults;
   set(sampling.temperature, fields.number("temperature", 0, 2));
   set(sampling.top_p, fields.number("top_p", 0, 1));
   set(sampling.min_p, fields.number("min_p", 0, 1));
@@ -71,10 +69,21 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
   read_logit_bias(fields, vocab, sampling);
   if (const auto allowed = fields.integers("allowed_token_ids", 0, vocab - 1))
     sampling.allowed_tokens = token_set(*allowed);
+  return sampling;
+}
 
-  request.stop = fields.strings("stop", kStopStringsMax);
-  for (const std::string& stop : request.stop)
-    if (stop.empty()) fields.fail("stop", "\"stop\" holds an empty string");
+std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key) {
+  std::vector<std::string> stops = fields.strings(key, kStopStringsMax);
+  for (const std::string& stop : stops)
+    if (stop.empty()) fields.fail(key, fmt::format("\"{}\" holds an empty string", key));
+  return stops;
+}
+
+void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
+                     GenerateRequest& request) {
+  const auto vocab = static_cast<std::int64_t>(tokenizer.size());
+  request.sampling = read_sampling(fields, model, tokenizer);
+  request.stop = read_stop_strings(fields, "stop");
   if (const auto ids = fields.integers("stop_token_ids", 0, vocab - 1))
     request.stop_tokens = token_set(*ids);
   request.include_stop_string = fields.boolean("include_stop_str_in_output", false);

@@ -26,6 +26,9 @@ struct ServedModel {
   bool sees_images = false;
 };
 
+// Temperature, top_p and their like, which have the same names in every dialect.
+SamplingParams read_sampling(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer);
+std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key);
 // Fields of OpenAI and vLLM that mean the same in every dialect. `n` and max tokens are the
 // caller's.
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
