@@ -65,7 +65,7 @@ struct TextServer::Impl {
         model(std::move(m)),
         keys(std::move(o.api_keys)),
         media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
-    o.http.error_body = [](int status, std::string_view message) {
+    o.http.error_body = [](const HttpRequest&, int status, std::string_view message) {
       return api::error_body(status, message);
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
