@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace g4::api {
 namespace json = boost::json;
@@ -170,13 +171,19 @@ void Choice::add(const ServiceEvent& event) {
     if (!delta->text.empty()) last(AnswerBlock::Kind::kText).text += delta->text;
     tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
   } else if (const auto* part = std::get_if<ChatDelta>(&event)) {
+    if (part->token) add(*part->token, part->part);
     for (const chat::OutputEvent& output : part->events) add(output);
-    if (!part->token) return;
-    tokens.push_back(*part->token);
-    parts.push_back(part->part);
   } else {
     finished = std::get<Finished>(event);
   }
+}
+
+void Choice::add(const SampledToken& token, chat::OutputParser::Part part) {
+  tokens.push_back(token);
+  parts.push_back(part);
+  if (part != chat::OutputParser::Part::kText) return;
+  const bool within = !blocks.empty() && blocks.back().kind == AnswerBlock::Kind::kText;
+  (within ? blocks.back().tokens : early_).push_back(token);
 }
 
 void Choice::add(const chat::OutputEvent& event) {
@@ -193,12 +200,16 @@ void Choice::add(const chat::OutputEvent& event) {
     blocks.back().text += arguments->json;
   } else if (const auto* end = std::get_if<chat::ToolCallEnd>(&event)) {
     blocks.back().text += end->completion;
+    blocks.back().cut = !end->completion.empty();
   }
 }
 
 // The last block, a new one unless it is of that kind.
 AnswerBlock& Choice::last(AnswerBlock::Kind kind) {
-  if (blocks.empty() || blocks.back().kind != kind) blocks.push_back({kind, {}, {}});
+  if (blocks.empty() || blocks.back().kind != kind) {
+    blocks.push_back({kind, {}, {}});
+    if (kind == AnswerBlock::Kind::kText) blocks.back().tokens = std::exchange(early_, {});
+  }
   return blocks.back();
 }
 

@@ -71,6 +71,10 @@ struct AnswerBlock {
   Kind kind;
   std::string text;  // of a call: its arguments, JSON
   std::string name;  // of a call
+  // A call that the model did not end; its arguments were completed to valid JSON, but are not what
+  // it meant.
+  bool cut = false;
+  std::vector<SampledToken> tokens = {};  // of text
 };
 
 // One answer as it comes in.
@@ -84,11 +88,14 @@ struct Choice {
   std::vector<chat::OutputParser::Part> parts;    // of each token, of an answer to a chat
   std::optional<Finished> finished;
   void add(const ServiceEvent& event);
+  // The parts of a ChatDelta one by one, its token first.
+  void add(const SampledToken& token, chat::OutputParser::Part part);
+  void add(const chat::OutputEvent& event);
 
  private:
-  void add(const chat::OutputEvent& event);
   AnswerBlock& last(AnswerBlock::Kind kind);
   std::string joined(AnswerBlock::Kind kind) const;
+  std::vector<SampledToken> early_;  // tokens of text that has not come yet
 };
 
 // "stop", "length", "tool_calls"
