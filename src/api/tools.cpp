@@ -83,18 +83,23 @@ std::optional<ApiError> read_choice(Fields& fields, std::vector<chat::Tool>& too
 }  // namespace
 
 Parsed<ToolUse> read_tools(Fields& fields, const ServedModel& model) {
-  ToolUse use;
-  use.parallel = fields.boolean("parallel_tool_calls", true);
   const json::value* value = fields.find("tools");
   auto tools = chat::tools_from_json(value ? *value : json::value(), "tools");
   if (!tools) return from_chat(tools.error());
-  if (tools->size() > kToolsMax)
-    return invalid("tools", fmt::format("{} tools were given, at most {} are taken", tools->size(),
+  return choose_tools(fields, *std::move(tools), model);
+}
+
+Parsed<ToolUse> choose_tools(Fields& fields, std::vector<chat::Tool> tools,
+                             const ServedModel& model) {
+  ToolUse use;
+  use.parallel = fields.boolean("parallel_tool_calls", true);
+  if (tools.size() > kToolsMax)
+    return invalid("tools", fmt::format("{} tools were given, at most {} are taken", tools.size(),
                                         kToolsMax));
-  if (!tools->empty() && !chat::supports_tools(model.chat_template))
+  if (!tools.empty() && !chat::supports_tools(model.chat_template))
     return invalid("tools", "this model's chat format has no tools");
-  if (auto error = read_choice(fields, *tools, use)) return *std::move(error);
-  use.tools = *std::move(tools);
+  if (auto error = read_choice(fields, tools, use)) return *std::move(error);
+  use.tools = std::move(tools);
   return use;
 }
 

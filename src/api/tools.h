@@ -21,5 +21,8 @@ struct ToolUse {
 // "tools", "tool_choice" (none, auto, required, one by name, allowed_tools) and
 // "parallel_tool_calls". A choice by name leaves that tool alone and requires it.
 Parsed<ToolUse> read_tools(Fields& fields, const ServedModel& model);
+// The same of tools that the caller has read.
+Parsed<ToolUse> choose_tools(Fields& fields, std::vector<chat::Tool> tools,
+                             const ServedModel& model);
 
 }  // namespace g4::api
