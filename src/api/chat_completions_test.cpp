@@ -5,32 +5,13 @@
 
 #include <random>
 
-#include "text/test_vocabulary.h"
+#include "api/test_chat.h"
 
 namespace g4::api {
 namespace {
 
 namespace json = boost::json;
 using testing::HasSubstr;
-
-const Tokenizer& tokenizer() {
-  static const Tokenizer made = [] {
-    TestVocabulary vocabulary;
-    for (const char* control : {"<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|tool>",
-                                "<tool|>", "<|tool_call>", "<tool_call|>", "<|\"|>", "<|think|>"})
-      vocabulary.add(control, VocabularySource::Kind::kControl);
-    return std::move(Tokenizer::create(vocabulary.source)).value();
-  }();
-  return made;
-}
-
-ServedModel served() {
-  ServedModel model;
-  model.id = "m";
-  model.context_tokens_max = 1000;
-  model.chat_template = chat::TemplateKind::kGemma4;
-  return model;
-}
 
 constexpr const char* kTools =
     R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}},
@@ -39,13 +20,13 @@ constexpr const char* kTools =
 Parsed<ChatRequest> parse(const std::string& fields) {
   return parse_chat(R"({"messages": [{"role": "user", "content": "x"}])" +
                         (fields.empty() ? "" : ", " + fields) + "}",
-                    served(), tokenizer());
+                    chat_model(), chat_tokenizer());
 }
 
 std::string prompt_of(const std::string& fields) {
   const auto parsed = parse(fields);
   if (const auto* error = std::get_if<ApiError>(&parsed)) return "error: " + error->message;
-  return tokenizer().decode(std::get<ChatRequest>(parsed).prompt.prompt, false);
+  return chat_tokenizer().decode(std::get<ChatRequest>(parsed).prompt.prompt, false);
 }
 
 TEST(ChatTools, AreShownToTheModelUnlessNoneMayBeCalled) {
@@ -79,43 +60,6 @@ TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
   EXPECT_THAT(prompt_of(R"("reasoning_effort": "low")"), HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("chat_template_kwargs": {"enable_thinking": true})"),
               HasSubstr("<|think|>"));
-}
-
-// Events of an answer with thoughts, text and calls, cut anywhere.
-std::vector<ServiceEvent> random_answer(std::mt19937& random) {
-  using Part = chat::OutputParser::Part;
-  std::vector<ServiceEvent> events;
-  std::uint64_t tokens = 0, thoughts = 0;
-  const auto add = [&](std::vector<chat::OutputEvent> output, Part part) {
-    ChatDelta delta;
-    delta.events = std::move(output);
-    delta.part = part;
-    delta.token = SampledToken{static_cast<TokenId>(4 + random() % 200), -1, 1, {}};
-    ++tokens;
-    thoughts += part == Part::kThought;
-    events.emplace_back(std::move(delta));
-  };
-  const char* pieces[] = {"a", "\u00dc", "\"q\\", "\n", "\u7d42"};
-  const auto piece = [&] { return std::string(pieces[random() % std::size(pieces)]); };
-  if (random() % 2) {
-    add({chat::ThoughtBegin{}}, Part::kNone);
-    for (auto i = random() % 4; i > 0; --i) add({chat::ThoughtDelta{piece()}}, Part::kThought);
-    add({chat::ThoughtEnd{}}, Part::kNone);
-  }
-  for (auto i = random() % 4; i > 0; --i) add({chat::TextDelta{piece()}}, Part::kText);
-  if (random() % 3 == 0) add({}, Part::kText);
-  const std::size_t calls = random() % 3;
-  for (std::size_t i = 0; i < calls; ++i) {
-    add({chat::ToolCallBegin{i, "f"}, chat::ToolCallArguments{i, "{\"a\":"}}, Part::kCall);
-    add({chat::ToolCallArguments{i, "\"" + std::string(random() % 2, 'x')}}, Part::kCall);
-    add({chat::ToolCallEnd{i, "\"}"}}, Part::kCall);
-  }
-  Finished finished;
-  finished.reason = calls ? Finished::Reason::kToolCalls : Finished::Reason::kStop;
-  finished.output_tokens = tokens;
-  finished.thought_tokens = thoughts;
-  events.emplace_back(finished);
-  return events;
 }
 
 // The message that a client puts together from deltas, as OpenAI's own does.
@@ -156,12 +100,12 @@ TEST(ChatStream, JoinsToTheWholeAnswer) {
     const auto parsed = parse(std::string(kTools) +
                               R"(, "logprobs": true, "stream_options": {"include_usage": true})");
     const auto& request = std::get<ChatRequest>(parsed);
-    const ServedModel model = served();
-    ChatWriter streamed(request, model, tokenizer(), "x", 1),
-        whole(request, model, tokenizer(), "x", 1);
+    const ServedModel model = chat_model();
+    ChatWriter streamed(request, model, chat_tokenizer(), "x", 1),
+        whole(request, model, chat_tokenizer(), "x", 1);
     Choice choice;
     Joined joined;
-    for (const ServiceEvent& event : random_answer(random)) {
+    for (const ServiceEvent& event : random_chat_answer(random)) {
       choice.add(event);
       for (const std::string& chunk : streamed.chunks(0, event)) joined.add(json::parse(chunk));
     }
@@ -186,8 +130,8 @@ TEST(ChatStream, JoinsToTheWholeAnswer) {
 
 TEST(ChatStream, HiddenThoughtsAreCountedAndNotTold) {
   const auto parsed = parse(R"("include_reasoning": false)");
-  const ServedModel model = served();
-  ChatWriter writer(std::get<ChatRequest>(parsed), model, tokenizer(), "x", 1);
+  const ServedModel model = chat_model();
+  ChatWriter writer(std::get<ChatRequest>(parsed), model, chat_tokenizer(), "x", 1);
   ChatDelta delta;
   delta.events = {chat::ThoughtDelta{"secret"}};
   delta.token = SampledToken{5, 0, 0, {}};
