@@ -66,9 +66,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
       cancel_all();
       respond_error(*exchange_, *refusal, writer_->error_body(*refusal));
     } else {
-      if (delivery_ == Delivery::kStream)
-        stream_ = exchange_->start_stream(
-            200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
+      if (delivery_ == Delivery::kStream) begin_stream();
       exchange_->on_client_gone([self = shared_from_this()] { self->cancel_all(); });
     }
     handle_queued();
@@ -79,6 +77,13 @@ class Answer : public std::enable_shared_from_this<Answer> {
     std::size_t choice;
     ServiceEvent event;
   };
+
+  void begin_stream() {
+    stream_ = exchange_->start_stream(
+        200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
+    if (const std::string first = to_sse(writer_->first_chunks()); !first.empty())
+      stream_->write(first);
+  }
 
   void cancel_all() {
     for (StreamId id : streams_) service_.cancel(id);

@@ -21,6 +21,8 @@ class AnswerWriter {
   virtual std::size_t choices() const = 0;
   virtual GenerateRequest choice(std::size_t i) const = 0;
   virtual std::string whole(std::span<const api::Choice> choices) = 0;
+  // What a stream begins with, before anything is generated.
+  virtual std::vector<api::StreamChunk> first_chunks() { return {}; }
   virtual std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent& event) = 0;
   virtual std::vector<api::StreamChunk> last_chunks() = 0;
   // What tells the client of a stream that it broke.

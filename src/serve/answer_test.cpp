@@ -36,6 +36,7 @@ class IndexWriter : public AnswerWriter {
   std::string whole(std::span<const api::Choice> choices) override {
     return std::to_string(choices.size());
   }
+  std::vector<api::StreamChunk> first_chunks() override { return {{"first", "begin"}}; }
   std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent&) override {
     return {{std::to_string(choice)}};
   }
@@ -88,6 +89,7 @@ TEST_F(AnswerTest, StreamHasEveryChoiceToItsEnd) {
   const std::string got = ask(std::make_unique<IndexWriter>(3), Delivery::kStream);
   for (const char* index : {"data: 0\n", "data: 1\n", "data: 2\n"})
     EXPECT_THAT(got, HasSubstr(index));
+  EXPECT_LT(got.find("event: begin\ndata: first\n"), got.find("data: 0\n"));
   EXPECT_GT(got.find("data: last\n"), got.rfind("data: 2\n"));
   EXPECT_GT(got.find("data: [DONE]\n"), got.find("data: last\n"));
 }
