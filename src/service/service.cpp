@@ -124,8 +124,10 @@ struct Service::Impl {
 EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
   EngineRequest out;
   // A prompt that leaves no room still asks for one token, so that the engine refuses with numbers.
-  out.output_tokens_max = request.output_tokens_max.value_or(
-      std::max<std::uint64_t>(output_tokens_room(engine.limits(), request.prompt.size()), 1));
+  const std::uint64_t room =
+      std::max<std::uint64_t>(output_tokens_room(engine.limits(), request.prompt.size()), 1);
+  out.output_tokens_max = request.output_tokens_max.value_or(room);
+  if (request.fit_output) out.output_tokens_max = std::min(out.output_tokens_max, room);
   out.output_tokens_min = request.output_tokens_min;
   out.prompt = std::move(request.prompt);
   out.sampling = std::move(request.sampling);

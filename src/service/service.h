@@ -32,6 +32,7 @@ struct GenerateRequest {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
   std::optional<std::uint64_t> output_tokens_max;  // absent: until the context is full
+  bool fit_output = false;  // where there is no room for so many, fewer will do
   std::uint64_t output_tokens_min = 0;
   SharedList<std::string> stop;     // stop strings; the text ends before the match
   SharedList<TokenId> stop_tokens;  // besides the checkpoint's own
