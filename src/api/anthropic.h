@@ -33,18 +33,18 @@ std::string count_tokens_answer(const ConversationRequest& request);
 // Whether `path` is one of this dialect, whose errors have a shape of their own.
 bool is_anthropic_path(std::string_view path);
 std::string anthropic_error_body(const ApiError& error, std::string_view request_id);
+// The same as the last event of a stream.
+StreamChunk anthropic_failure(const ApiError& error, std::string_view request_id);
 
 class MessagesWriter {
  public:
-  // `id`: of the HTTP request; those of the message and its calls are made from it.
+  // The ids of the message and of its calls are made from `id`.
   MessagesWriter(const MessagesRequest& request, const ServedModel& model, std::string id);
 
   std::string whole(const Choice& choice) const;
   std::vector<StreamChunk> first_chunks() const;
   std::vector<StreamChunk> chunks(const ServiceEvent& event);
   std::vector<StreamChunk> last_chunks() const;
-  std::vector<StreamChunk> failure(const ApiError& error) const;
-  std::string error_body(const ApiError& error) const { return anthropic_error_body(error, id_); }
 
  private:
   boost::json::object head() const;

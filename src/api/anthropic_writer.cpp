@@ -67,6 +67,10 @@ std::string anthropic_error_body(const ApiError& error, std::string_view request
   return to_json(body);
 }
 
+StreamChunk anthropic_failure(const ApiError& error, std::string_view request_id) {
+  return {anthropic_error_body(error, request_id), "error"};
+}
+
 MessagesWriter::MessagesWriter(const MessagesRequest& request, const ServedModel& model,
                                std::string id)
     : request_(request), model_(model), id_(std::move(id)) {}
@@ -162,10 +166,6 @@ std::vector<StreamChunk> MessagesWriter::chunks(const ServiceEvent& event) {
 }
 
 std::vector<StreamChunk> MessagesWriter::last_chunks() const { return {event("message_stop")}; }
-
-std::vector<StreamChunk> MessagesWriter::failure(const ApiError& error) const {
-  return {{error_body(error), "error"}};
-}
 
 void MessagesWriter::add(const chat::OutputEvent& output, std::vector<StreamChunk>& list) {
   const auto add_input = [&](const std::string& json) {

@@ -215,13 +215,9 @@ TEST(AnthropicAnswer, TellsWhatImagesCost) {
 }
 
 TEST(AnthropicStream, AFailureIsAnEventOfTheStream) {
-  const MessagesRequest request = request_of();
-  const ServedModel model = chat_model();
-  const auto chunks =
-      MessagesWriter(request, model, "x").failure({500, "broken", std::nullopt, ""});
-  ASSERT_EQ(chunks.size(), 1U);
-  EXPECT_EQ(chunks[0].event, "error");
-  EXPECT_THAT(chunks[0].json, HasSubstr(R"("error":{"type":"api_error","message":"broken"})"));
+  const StreamChunk chunk = anthropic_failure({500, "broken", std::nullopt, ""}, "r");
+  EXPECT_EQ(chunk.event, "error");
+  EXPECT_THAT(chunk.json, HasSubstr(R"("error":{"type":"api_error","message":"broken"})"));
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <ctime>
 
+#include "api/anthropic.h"
 #include "api/chat_completions.h"
 #include "api/completions.h"
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
+#include "serve/anthropic_routes.h"
 #include "serve/media_reader.h"
 
 namespace g4 {
@@ -55,6 +57,12 @@ void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) 
   exchange.respond(json_response(200, std::get<std::string>(parsed)));
 }
 
+// In the shape of the dialect that the path belongs to.
+std::string error_body(const HttpRequest& request, const api::ApiError& error) {
+  return api::is_anthropic_path(request.path) ? api::anthropic_error_body(error, request.id)
+                                              : api::error_body(error);
+}
+
 bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
 
 }  // namespace
@@ -65,8 +73,8 @@ struct TextServer::Impl {
         model(std::move(m)),
         keys(std::move(o.api_keys)),
         media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
-    o.http.error_body = [](const HttpRequest&, int status, std::string_view message) {
-      return api::error_body(status, message);
+    o.http.error_body = [](const HttpRequest& request, int status, std::string_view message) {
+      return error_body(request, {status, std::string(message), std::nullopt, ""});
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
     http = std::make_unique<HttpServer>(std::move(o.http), routes());
@@ -87,6 +95,7 @@ struct TextServer::Impl {
     });
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
+    messages.add_to(router);
     router.add("POST", "/tokenize", [this](ExchangePtr x) { tokenize(std::move(x)); });
     router.add("POST", "/detokenize", [this](ExchangePtr x) {
       respond_parsed(*x, api::detokenize(x->request().body, model, service.tokenizer()));
@@ -103,11 +112,11 @@ struct TextServer::Impl {
     bool known = false;  // every key is compared, so that time does not tell which one is near
     for (const std::string& key : keys) known |= given && constant_time_equal(*given, key);
     if (known) return std::nullopt;
-    return json_response(401, api::error_body({401,
-                                               given ? "this API key is not known here"
-                                                     : "an API key is required: send it as "
-                                                       "\"Authorization: Bearer KEY\"",
-                                               std::nullopt, "invalid_api_key"}));
+    return json_response(401, error_body(request, {401,
+                                                   given ? "this API key is not known here"
+                                                         : "an API key is required: send it as "
+                                                           "\"Authorization: Bearer KEY\"",
+                                                   std::nullopt, "invalid_api_key"}));
   }
 
   void ready(Exchange& exchange) const {
@@ -161,6 +170,7 @@ struct TextServer::Impl {
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
   MediaReader media;
+  const AnthropicRoutes messages{service, model, media};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
