@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   model.chat_template = g4::chat::TemplateKind::kGemma4;
   check(g4::api::parse_completion(body, model, tokenizer()));
   check(g4::api::parse_chat(body, model, tokenizer()));
-  check(g4::api::tokenize(body, model, tokenizer()));
+  check(g4::api::parse_tokenize(body, model, tokenizer()));
   check(g4::api::detokenize(body, model, tokenizer()));
   return 0;
 }
