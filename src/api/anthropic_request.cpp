@@ -110,11 +110,23 @@ Parsed<Conversation> read_conversation(Fields& fields, const json::object& reque
       model);
 }
 
-// The body, if it names the model that is served.
+// Threads would be kept here between requests. Clients that try them send the whole conversation
+// when they are told by this code.
+std::optional<ApiError> refuse_thread(const json::object& request) {
+  const json::value* thread = request.if_contains("thread");
+  if (!thread || thread->is_null()) return std::nullopt;
+  ApiError error = invalid("thread", "\"thread\" is not supported: send the whole conversation");
+  error.code = "thread_unsupported_request";
+  return error;
+}
+
+// The body, if it can be meant for this server.
 Parsed<json::object> read_body(std::string_view body, const ServedModel& model) {
   auto parsed = parse_object(body);
-  if (const auto* object = std::get_if<json::object>(&parsed))
+  if (const auto* object = std::get_if<json::object>(&parsed)) {
     if (auto error = check_model(*object, model)) return *error;
+    if (auto error = refuse_thread(*object)) return *error;
+  }
   return parsed;
 }
 

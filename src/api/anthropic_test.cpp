@@ -307,6 +307,10 @@ TEST(AnthropicErrors, HaveAShapeAndNamesOfTheirOwn) {
             R"({"type":"error","error":{"type":"request_too_large","message":"too large"},)"
             R"("request_id":"req_1"})");
   EXPECT_THAT(anthropic_error_body({400, "is odd", "a.b", ""}, "r"), HasSubstr("\"a.b: is odd\""));
+  // Clients go on without a thread when they read this code.
+  const auto thread = parse(std::string(kUser) + R"(, "thread": {"type": "create"})");
+  EXPECT_THAT(anthropic_error_body(std::get<ApiError>(thread), "r"),
+              HasSubstr(R"("details":{"error_code":"thread_unsupported_request"})"));
   const std::pair<int, const char*> names[] = {{400, "invalid_request_error"},
                                                {401, "authentication_error"},
                                                {403, "permission_error"},

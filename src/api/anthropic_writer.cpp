@@ -60,11 +60,10 @@ std::string anthropic_error_body(const ApiError& error, std::string_view request
   std::string message = error.message;
   if (error.param && message.find(*error.param) == std::string::npos)
     message = *error.param + ": " + message;
-  json::object body{
-      {"type", "error"},
-      {"error", json::object{{"type", type_of(error.status)}, {"message", std::move(message)}}},
-      {"request_id", request_id}};
-  return to_json(body);
+  json::object inner{{"type", type_of(error.status)}, {"message", std::move(message)}};
+  if (!error.code.empty()) inner["details"] = json::object{{"error_code", error.code}};
+  return to_json(
+      json::object{{"type", "error"}, {"error", std::move(inner)}, {"request_id", request_id}});
 }
 
 StreamChunk anthropic_failure(const ApiError& error, std::string_view request_id) {
