@@ -94,8 +94,8 @@ Parsed<ToolUse> choose_tools(Fields& fields, std::vector<chat::Tool> tools,
   ToolUse use;
   use.parallel = fields.boolean("parallel_tool_calls", true);
   if (tools.size() > kToolsMax)
-    return invalid("tools", fmt::format("{} tools were given, at most {} are taken", tools.size(),
-                                        kToolsMax));
+    return invalid(
+        "tools", fmt::format("{} tools were given, at most {} are taken", tools.size(), kToolsMax));
   if (!tools.empty() && !chat::supports_tools(model.chat_template))
     return invalid("tools", "this model's chat format has no tools");
   if (auto error = read_choice(fields, tools, use)) return *std::move(error);
