@@ -19,6 +19,12 @@ void respond_error(Exchange& exchange, const api::ApiError& error, std::string b
   exchange.respond(std::move(response));
 }
 
+void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) {
+  if (const auto* error = std::get_if<api::ApiError>(&parsed))
+    return respond_error(exchange, *error);
+  exchange.respond(json_response(200, std::get<std::string>(parsed)));
+}
+
 namespace {
 
 std::string to_sse(const api::StreamChunk& chunk) {

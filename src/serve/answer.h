@@ -35,6 +35,8 @@ enum class Delivery : std::uint8_t { kWhole, kStream };
 
 void respond_error(Exchange& exchange, const api::ApiError& error);
 void respond_error(Exchange& exchange, const api::ApiError& error, std::string body);
+// A body of JSON, or why there is none.
+void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed);
 
 // Submits one generation for each choice. If one is refused none runs, and the client is told why.
 void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,

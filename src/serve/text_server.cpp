@@ -13,6 +13,7 @@
 #include "serve/answer.h"
 #include "serve/anthropic_routes.h"
 #include "serve/media_reader.h"
+#include "serve/responses_routes.h"
 
 namespace g4 {
 namespace {
@@ -50,12 +51,6 @@ class DialectWriter final : public AnswerWriter {
   const Request request_;
   Writer writer_;
 };
-
-void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) {
-  if (const auto* error = std::get_if<api::ApiError>(&parsed))
-    return respond_error(exchange, *error);
-  exchange.respond(json_response(200, std::get<std::string>(parsed)));
-}
 
 // In the shape of the dialect that the path belongs to.
 std::string error_body(const HttpRequest& request, const api::ApiError& error) {
@@ -96,6 +91,7 @@ struct TextServer::Impl {
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
     messages.add_to(router);
+    responses.add_to(router);
     router.add("POST", "/tokenize", [this](ExchangePtr x) { tokenize(std::move(x)); });
     router.add("POST", "/detokenize", [this](ExchangePtr x) {
       respond_parsed(*x, api::detokenize(x->request().body, model, service.tokenizer()));
@@ -171,6 +167,7 @@ struct TextServer::Impl {
   std::atomic<bool> draining = false;
   MediaReader media;
   const AnthropicRoutes messages{service, model, media};
+  ResponsesRoutes responses{service, model, media};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
