@@ -147,10 +147,6 @@ class Chat(unittest.TestCase):
         self.assertEqual(self.server.get("/health")[0], 200)
 
     def test_what_is_not_there_is_refused_by_name(self):
-        for field, value in {
-            "tools": [{"type": "function", "function": {"name": "f"}}],
-            "response_format": {"type": "json_object"},
-        }.items():
-            with self.assertRaises(openai.BadRequestError) as wrong:
-                self.create(**{field: value})
-            self.assertEqual(wrong.exception.param, field)
+        with self.assertRaises(openai.BadRequestError) as wrong:
+            self.create(response_format={"type": "json_object"})
+        self.assertEqual(wrong.exception.param, "response_format")

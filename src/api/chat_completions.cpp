@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <utility>
 
 #include "chat/messages_json.h"
 
@@ -14,19 +15,16 @@ constexpr std::int64_t kTopLogprobsMax = 20;
 
 // What would change the answer and is not computed yet, by name.
 void refuse_unsupported(Fields& fields) {
-  fields.refuse({"tools", "functions"}, "tool calling is not part of this server yet");
+  fields.refuse({"functions", "function_call"}, "use \"tools\" and \"tool_choice\" instead");
   fields.refuse({"audio"}, "this model makes text only");
   fields.refuse({"web_search_options"}, "this server does not search the web");
   fields.refuse({"echo", "documents", "chat_template"}, "this server does not take it");
-  if (const json::value* choice = fields.find("tool_choice");
-      choice && *choice != "none" && *choice != "auto")
-    fields.fail("tool_choice", "\"tool_choice\" is not supported: no tools can be given yet");
   if (const json::value* modalities = fields.find("modalities");
       modalities && *modalities != json::value(json::array{"text"}))
     fields.fail("modalities", "\"modalities\" other than [\"text\"] is not supported");
 }
 
-chat::ChatOptions read_options(Fields& fields) {
+chat::ChatOptions read_options(Fields& fields, const ServedModel& model) {
   chat::ChatOptions options;
   options.add_generation_prompt = fields.boolean("add_generation_prompt", true);
   options.continue_final = fields.boolean("continue_final_message", false);
@@ -38,65 +36,35 @@ chat::ChatOptions read_options(Fields& fields) {
     }
     Fields inner(extra->get_object(), "chat_template_kwargs.");
     options.preserve_thinking = inner.boolean("preserve_thinking", false);
-    inner.refuse({"enable_thinking"}, "thinking is not part of this server yet");
+    options.thinking = inner.boolean("enable_thinking", false);
     if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
   }
-  if (const auto effort = fields.string("reasoning_effort"); effort && *effort != "none")
-    fields.fail("reasoning_effort",
-                "\"reasoning_effort\" other than \"none\" is not supported yet");
+  options.thinking |= read_effort(fields, "reasoning_effort");
+  check_thinking(fields, "reasoning_effort", options, model);
   return options;
 }
 
-// chat/ says "messages[2].content: why"; the part before the colon is the parameter.
-ApiError from_chat(const Error& error) {
-  const std::size_t colon = error.message.find(": ");
-  if (colon == std::string::npos || error.message.rfind("messages", 0) != 0)
-    return invalid("messages", error.message);
-  return invalid(error.message.substr(0, colon), error.message);
-}
-
-// What this model does not perceive.
-Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
-  for (std::size_t i = 0; i < messages.size(); ++i)
-    if (const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content))
-      for (const chat::Part& part : *parts) {
-        const bool seen =
-            part.kind == chat::Part::Kind::kImage || part.kind == chat::Part::Kind::kVideo;
-        if (seen && !model.sees_images)
-          return Error{fmt::format(
-              "messages[{}].content: this model reads text only: it cannot see images or videos",
-              i)};
-        if (part.kind == chat::Part::Kind::kAudio)
-          return Error{fmt::format(
-              "messages[{}].content: this model does not hear: audio is not supported", i)};
-      }
-  return {};
+json::array ids_of(std::span<const SampledToken> tokens) {
+  json::array ids;
+  for (const SampledToken& token : tokens) ids.emplace_back(token.id);
+  return ids;
 }
 
 }  // namespace
 
 Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model) {
   refuse_unsupported(fields);
-  const chat::ChatOptions options = read_options(fields);
+  const chat::ChatOptions options = read_options(fields, model);
   const json::value* value = fields.find("messages");
   if (!value) fields.fail("messages", "\"messages\" is required");
   if (fields.error()) return *fields.error();
   auto messages = chat::messages_from_json(*value, "messages");
-  if (!messages) return from_chat(messages.error());
-  if (const Status media = check_media(*messages, model); !media) return from_chat(media.error());
-  auto media = read_media(fields, *messages);
-  if (auto* error = std::get_if<ApiError>(&media)) return *error;
-  put_media_first(*messages);
-  auto rendered = chat::render(model.chat_template, *messages, {}, options);
-  if (!rendered) return from_chat(rendered.error());
-  return Conversation{*std::move(rendered), std::move(std::get<std::vector<RequestMedium>>(media))};
-}
-
-void ChatRequest::take(SeenConversation seen) {
-  prompt.prompt = std::move(seen.prompt.tokens);
-  prompt.images = std::move(seen.prompt.images);
-  media_usage = std::move(seen.media_usage);
-  conversation = {};
+  if (!messages) return from_chat(messages.error(), "messages");
+  auto tools = read_tools(fields, model);
+  if (auto* error = std::get_if<ApiError>(&tools)) return *error;
+  return to_conversation(
+      fields, {"messages", *std::move(messages), std::move(std::get<ToolUse>(tools)), options},
+      model);
 }
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
@@ -123,6 +91,14 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   auto read = read_conversation(fields, model);
   if (auto* error = std::get_if<ApiError>(&read)) return *error;
   request.conversation = std::move(std::get<Conversation>(read));
+  request.show_thoughts = fields.boolean("include_reasoning", true);
+  if (fields.error()) return *fields.error();
+  const ToolUse& use = request.conversation.tool_use;
+  if (use.choice == ToolUse::Choice::kRequired)
+    return invalid("tool_choice", "\"tool_choice\" other than auto and none is not supported yet");
+  // With special tokens shown the answer is raw text.
+  if (request.prompt.skip_special_tokens)
+    request.prompt.chat = ChatFormat{use.tools, !use.parallel};
   if (!request.conversation.media.empty()) {
     if (keep) return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
     return request;
@@ -153,11 +129,47 @@ json::object ChatWriter::head(std::string_view kind) const {
 }
 
 json::object ChatWriter::usage_of_all() const {
-  std::uint64_t output = 0;
-  for (const State& state : states_) output += state.output_tokens;
+  std::uint64_t output = 0, thought = 0;
+  for (const State& state : states_) {
+    output += state.output_tokens;
+    thought += state.thought_tokens;
+  }
   json::object object = usage(request_.prompt.prompt.size(), output);
   if (!request_.media_usage.empty()) object["prompt_tokens_details"] = request_.media_usage;
+  if (thought > 0)
+    object["completion_tokens_details"] = json::object{{"reasoning_tokens", thought}};
   return object;
+}
+
+std::string ChatWriter::call_id(std::size_t choice, std::size_t call) const {
+  return fmt::format("call_{}_{}_{}", id_, choice, call);
+}
+
+// `message` gets what a client reads as the thought, by both names that clients know.
+void ChatWriter::write_thought(std::string_view thought, json::object& message) const {
+  if (!request_.show_thoughts) return;
+  message["reasoning_content"] = thought;
+  message["reasoning"] = thought;
+}
+
+json::object ChatWriter::message(std::size_t index, const Choice& choice) const {
+  json::object message;
+  message["role"] = "assistant";
+  json::array calls;
+  for (const AnswerBlock& block : choice.blocks)
+    if (block.kind == AnswerBlock::Kind::kCall)
+      calls.emplace_back(json::object{
+          {"id", call_id(index, calls.size())},
+          {"type", "function"},
+          {"function", json::object{{"name", block.name}, {"arguments", block.text}}}});
+  message["content"] = choice.text();
+  if (message["content"] == "" && !calls.empty()) message["content"] = nullptr;
+  message["refusal"] = nullptr;
+  message["annotations"] = json::array();
+  if (const std::string thought = choice.thought(); !thought.empty())
+    write_thought(thought, message);
+  if (!calls.empty()) message["tool_calls"] = std::move(calls);
+  return message;
 }
 
 std::string ChatWriter::whole(std::span<const Choice> choices) {
@@ -166,24 +178,16 @@ std::string ChatWriter::whole(std::span<const Choice> choices) {
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const Choice& choice = choices[i];
     states_[i].output_tokens = choice.finished->output_tokens;
-    json::object message;
-    message["role"] = "assistant";
-    message["content"] = choice.text;
-    message["refusal"] = nullptr;
-    message["annotations"] = json::array();
+    states_[i].thought_tokens = choice.finished->thought_tokens;
     json::object object;
     object["index"] = i;
-    object["message"] = std::move(message);
+    object["message"] = message(i, choice);
     object["logprobs"] = nullptr;
     if (wants_logprobs())
-      object["logprobs"] = chat_logprobs(choice.tokens, tokenizer_, request_.spelling);
+      object["logprobs"] = chat_logprobs(choice.text_tokens(), tokenizer_, request_.spelling);
     object["finish_reason"] = finish_reason(*choice.finished);
     object["stop_reason"] = stop_reason(*choice.finished);
-    if (request_.return_token_ids) {
-      json::array ids;
-      for (const SampledToken& token : choice.tokens) ids.emplace_back(token.id);
-      object["token_ids"] = std::move(ids);
-    }
+    if (request_.return_token_ids) object["token_ids"] = ids_of(choice.tokens);
     list.emplace_back(std::move(object));
   }
   json::object body = head("chat.completion");
@@ -213,6 +217,30 @@ std::string ChatWriter::chunk(std::size_t choice, json::object delta, json::obje
   return to_json(body);
 }
 
+// The delta of a message that an event stands for; empty if there is nothing to say.
+json::object ChatWriter::delta_of(std::size_t choice, const chat::OutputEvent& event) const {
+  const auto call = [&](std::size_t index, json::object fields) {
+    fields["index"] = index;
+    return json::object{{"tool_calls", json::array{std::move(fields)}}};
+  };
+  if (const auto* text = std::get_if<chat::TextDelta>(&event)) return {{"content", text->text}};
+  if (const auto* thought = std::get_if<chat::ThoughtDelta>(&event)) {
+    json::object delta;
+    write_thought(thought->text, delta);
+    return delta;
+  }
+  if (const auto* begin = std::get_if<chat::ToolCallBegin>(&event))
+    return call(begin->index,
+                {{"id", call_id(choice, begin->index)},
+                 {"type", "function"},
+                 {"function", json::object{{"name", begin->name}, {"arguments", ""}}}});
+  if (const auto* more = std::get_if<chat::ToolCallArguments>(&event))
+    return call(more->index, {{"function", json::object{{"arguments", more->json}}}});
+  if (const auto* end = std::get_if<chat::ToolCallEnd>(&event); end && !end->completion.empty())
+    return call(end->index, {{"function", json::object{{"arguments", end->completion}}}});
+  return {};
+}
+
 std::vector<std::string> ChatWriter::chunks(std::size_t choice, const ServiceEvent& event) {
   State& state = states_[choice];
   std::vector<std::string> list;
@@ -225,23 +253,47 @@ std::vector<std::string> ChatWriter::chunks(std::size_t choice, const ServiceEve
   }
   if (const auto* delta = std::get_if<TextDelta>(&event)) {
     state.output_tokens += delta->tokens.size();
-    json::object extra;
-    if (wants_logprobs())
-      extra["logprobs"] = chat_logprobs(delta->tokens, tokenizer_, request_.spelling);
-    if (request_.return_token_ids) {
-      json::array ids;
-      for (const SampledToken& token : delta->tokens) ids.emplace_back(token.id);
-      extra["token_ids"] = std::move(ids);
-    }
+    json::object extra = token_fields(delta->tokens, true);
     if (!delta->text.empty() || !extra.empty())
       list.push_back(chunk(choice, {{"content", delta->text}}, std::move(extra)));
+  } else if (const auto* part = std::get_if<ChatDelta>(&event)) {
+    add_chat_chunks(choice, *part, list);
   } else if (const auto* finished = std::get_if<Finished>(&event)) {
     state.output_tokens = finished->output_tokens;
+    state.thought_tokens = finished->thought_tokens;
     list.push_back(chunk(
         choice, {},
         {{"finish_reason", finish_reason(*finished)}, {"stop_reason", stop_reason(*finished)}}));
   }
   return list;
+}
+
+// What is said of tokens beside the delta that they complete.
+json::object ChatWriter::token_fields(std::span<const SampledToken> tokens, bool of_text) const {
+  json::object extra;
+  if (tokens.empty()) return extra;
+  if (wants_logprobs() && of_text)
+    extra["logprobs"] = chat_logprobs(tokens, tokenizer_, request_.spelling);
+  if (request_.return_token_ids) extra["token_ids"] = ids_of(tokens);
+  return extra;
+}
+
+void ChatWriter::add_chat_chunks(std::size_t choice, const ChatDelta& part,
+                                 std::vector<std::string>& list) {
+  State& state = states_[choice];
+  using Part = chat::OutputParser::Part;
+  json::object extra;
+  if (part.token) {
+    ++state.output_tokens;
+    if (part.part == Part::kThought) ++state.thought_tokens;
+    extra = token_fields(std::span(&*part.token, 1), part.part == Part::kText);
+  }
+  for (const chat::OutputEvent& event : part.events) {
+    json::object delta = delta_of(choice, event);
+    if (delta.empty()) continue;
+    list.push_back(chunk(choice, std::move(delta), std::exchange(extra, {})));
+  }
+  if (!extra.empty()) list.push_back(chunk(choice, {}, std::move(extra)));
 }
 
 std::vector<std::string> ChatWriter::last_chunks() {

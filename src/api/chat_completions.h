@@ -1,6 +1,5 @@
-// POST /v1/chat/completions: words and media in, text out, whole or streamed. Bytes in, value out;
-// event in, bytes out. Thinking and tools come with the output parser; until then they are refused
-// by name.
+// POST /v1/chat/completions: words and media in; thoughts, words and tool calls out, whole or
+// streamed. Bytes in, value out; event in, bytes out.
 #pragma once
 
 #include <cstdint>
@@ -8,31 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include "api/conversation.h"
 #include "api/fields.h"
 #include "api/generation.h"
 #include "api/logprobs.h"
-#include "api/media.h"
-#include "service/media_prompt.h"
 
 namespace g4::api {
 
-struct Conversation {
-  chat::Rendered rendered;           // with one placeholder for each of...
-  std::vector<RequestMedium> media;  // ...these
-};
+struct ChatRequest : DeliveryFields, ConversationRequest {
+  bool show_thoughts = true;
 
-// A conversation whose media have been looked at.
-struct SeenConversation {
-  MediaPrompt prompt;
-  boost::json::object media_usage;
-};
-
-struct ChatRequest : DeliveryFields {
-  Conversation conversation;        // with media: its caller looks at them, then calls take()
-  GenerateRequest prompt;           // without media: complete
-  boost::json::object media_usage;  // empty without media
-
-  void take(SeenConversation seen);
   std::size_t choices() const { return n; }
   GenerateRequest choice(std::size_t i) const {
     return for_choice(prompt, static_cast<std::uint32_t>(i));
@@ -59,10 +43,16 @@ class ChatWriter {
  private:
   struct State {
     bool begun = false;
-    std::uint64_t output_tokens = 0;
+    std::uint64_t output_tokens = 0, thought_tokens = 0;
   };
   boost::json::object head(std::string_view object) const;
   boost::json::object usage_of_all() const;
+  std::string call_id(std::size_t choice, std::size_t call) const;
+  void write_thought(std::string_view thought, boost::json::object& message) const;
+  boost::json::object message(std::size_t index, const Choice& choice) const;
+  boost::json::object delta_of(std::size_t choice, const chat::OutputEvent& event) const;
+  boost::json::object token_fields(std::span<const SampledToken> tokens, bool of_text) const;
+  void add_chat_chunks(std::size_t choice, const ChatDelta& part, std::vector<std::string>& list);
   std::string chunk(std::size_t choice, boost::json::object delta, boost::json::object extra);
   bool wants_logprobs() const { return request_.prompt.sampling.logprobs.has_value(); }
 

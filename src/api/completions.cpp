@@ -214,7 +214,7 @@ std::string CompletionWriter::whole(std::span<const Choice> choices) {
     std::string text;
     CompletionLogprobs logprobs(tokenizer_, request_.spelling, 0);
     if (request_.echo) echo_prompt(i, text, logprobs);
-    text += choice.text;
+    text += choice.text();
     for (const SampledToken& token : choice.tokens) logprobs.add(token);
 
     json::object object = choice_object(i, std::move(text));

@@ -103,17 +103,19 @@ TEST(Chat, ErrorsNameTheField) {
       {R"({})", "messages", "required"},
       {R"({"messages": [{"role": "king", "content": "x"}]})", "messages[0].role", "role"},
       {R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]})",
-       "messages[0].content", "text only"},
+       "messages[0].content[0]", "text only"},
       {R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
-       "tools", "not supported"},
+       "tools[0].function", "missing"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "tool_choice": "required"})",
+       "tool_choice", "has none"},
       {R"({"messages": [{"role": "user", "content": "x"}], "top_logprobs": 3})", "top_logprobs",
        "needs"},
       {R"({"messages": [{"role": "user", "content": "x"}], "response_format": {"type": "json_object"}})",
        "response_format", "not supported"},
-      {R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": true}})",
-       "chat_template_kwargs.enable_thinking", "not supported"},
-      {R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "high"})",
-       "reasoning_effort", "not supported"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": 1}})",
+       "chat_template_kwargs.enable_thinking", "true or false"},
+      {R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "utmost"})",
+       "reasoning_effort", "expected none"},
   };
   for (const BadRequest& bad : cases) {
     const ApiError error = chat_error(bad.body);
@@ -129,8 +131,8 @@ TEST(Tokenization, ConversationsAreRefusedAsChatRefusesThem) {
       R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
       R"({"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"})",
       R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": 1})",
-      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": true}})",
-      R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "high"})",
+      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": 1}})",
+      R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "utmost"})",
       R"({"messages": [{"role": "user", "content": "x"}], "continue_final_message": true})",
   };
   for (const char* body : bodies) {
@@ -196,8 +198,8 @@ TEST(Completions, TruncatedPromptKeepsItsBosAndEchoesWhatIsLeft) {
     Choice choice;
     for (const TokenId id : std::span(request.prompts[0].prompt).subspan(1))
       choice.prompt_logprobs.push_back({.id = id, .logprob = -1, .rank = 1, .top = {}});
-    choice.tokens.emplace_back().id = tokenizer().encode("y", Tokenizer::Special::kText).front();
-    choice.text = "y";
+    const TokenId y = tokenizer().encode("y", Tokenizer::Special::kText).front();
+    choice.add(TextDelta{"y", {{.id = y, .logprob = 0, .rank = 0, .top = {}}}});
     choice.finished.emplace().reason = Finished::Reason::kStop;
     return json::parse(writer.whole({&choice, 1})).at("choices").at(0);
   };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace g4::api {
 namespace json = boost::json;
@@ -52,11 +53,9 @@ void set(T& target, const std::optional<double>& value) {
 
 }  // namespace
 
-void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
-                     GenerateRequest& request) {
+SamplingParams read_sampling(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer) {
   const auto vocab = static_cast<std::int64_t>(tokenizer.size());
-  SamplingParams& sampling = request.sampling;
-  sampling = model.defaults;
+  SamplingParams sampling = model.defaults;
   set(sampling.temperature, fields.number("temperature", 0, 2));
   set(sampling.top_p, fields.number("top_p", 0, 1));
   set(sampling.min_p, fields.number("min_p", 0, 1));
@@ -71,10 +70,21 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
   read_logit_bias(fields, vocab, sampling);
   if (const auto allowed = fields.integers("allowed_token_ids", 0, vocab - 1))
     sampling.allowed_tokens = token_set(*allowed);
+  return sampling;
+}
 
-  request.stop = fields.strings("stop", kStopStringsMax);
-  for (const std::string& stop : request.stop)
-    if (stop.empty()) fields.fail("stop", "\"stop\" holds an empty string");
+std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key) {
+  std::vector<std::string> stops = fields.strings(key, kStopStringsMax);
+  for (const std::string& stop : stops)
+    if (stop.empty()) fields.fail(key, fmt::format("\"{}\" holds an empty string", key));
+  return stops;
+}
+
+void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
+                     GenerateRequest& request) {
+  const auto vocab = static_cast<std::int64_t>(tokenizer.size());
+  request.sampling = read_sampling(fields, model, tokenizer);
+  request.stop = read_stop_strings(fields, "stop");
   if (const auto ids = fields.integers("stop_token_ids", 0, vocab - 1))
     request.stop_tokens = token_set(*ids);
   request.include_stop_string = fields.boolean("include_stop_str_in_output", false);
@@ -158,14 +168,71 @@ void Choice::add(const ServiceEvent& event) {
   if (const auto* scored = std::get_if<PromptScored>(&event)) {
     prompt_logprobs = scored->logprobs;
   } else if (const auto* delta = std::get_if<TextDelta>(&event)) {
-    text += delta->text;
+    if (!delta->text.empty()) last(AnswerBlock::Kind::kText).text += delta->text;
     tokens.insert(tokens.end(), delta->tokens.begin(), delta->tokens.end());
+  } else if (const auto* part = std::get_if<ChatDelta>(&event)) {
+    if (part->token) add(*part->token, part->part);
+    for (const chat::OutputEvent& output : part->events) add(output);
   } else {
     finished = std::get<Finished>(event);
   }
 }
 
+void Choice::add(const SampledToken& token, chat::OutputParser::Part part) {
+  tokens.push_back(token);
+  parts.push_back(part);
+  if (part != chat::OutputParser::Part::kText) return;
+  const bool within = !blocks.empty() && blocks.back().kind == AnswerBlock::Kind::kText;
+  (within ? blocks.back().tokens : early_).push_back(token);
+}
+
+void Choice::add(const chat::OutputEvent& event) {
+  using Kind = AnswerBlock::Kind;
+  if (const auto* more = std::get_if<chat::TextDelta>(&event)) {
+    last(Kind::kText).text += more->text;
+  } else if (std::holds_alternative<chat::ThoughtBegin>(event)) {
+    blocks.push_back({Kind::kThought, {}, {}});
+  } else if (const auto* thinking = std::get_if<chat::ThoughtDelta>(&event)) {
+    last(Kind::kThought).text += thinking->text;
+  } else if (const auto* call = std::get_if<chat::ToolCallBegin>(&event)) {
+    blocks.push_back({Kind::kCall, {}, call->name});
+  } else if (const auto* arguments = std::get_if<chat::ToolCallArguments>(&event)) {
+    blocks.back().text += arguments->json;
+  } else if (const auto* end = std::get_if<chat::ToolCallEnd>(&event)) {
+    blocks.back().text += end->completion;
+    blocks.back().cut = !end->completion.empty();
+  }
+}
+
+// The last block, a new one unless it is of that kind.
+AnswerBlock& Choice::last(AnswerBlock::Kind kind) {
+  if (blocks.empty() || blocks.back().kind != kind) {
+    blocks.push_back({kind, {}, {}});
+    if (kind == AnswerBlock::Kind::kText) blocks.back().tokens = std::exchange(early_, {});
+  }
+  return blocks.back();
+}
+
+std::string Choice::joined(AnswerBlock::Kind kind) const {
+  std::string text;
+  for (const AnswerBlock& block : blocks)
+    if (block.kind == kind) text += block.text;
+  return text;
+}
+
+std::string Choice::text() const { return joined(AnswerBlock::Kind::kText); }
+std::string Choice::thought() const { return joined(AnswerBlock::Kind::kThought); }
+
+std::vector<SampledToken> Choice::text_tokens() const {
+  if (parts.empty()) return tokens;
+  std::vector<SampledToken> found;
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    if (parts[i] == chat::OutputParser::Part::kText) found.push_back(tokens[i]);
+  return found;
+}
+
 std::string_view finish_reason(const Finished& finished) {
+  if (finished.reason == Finished::Reason::kToolCalls) return "tool_calls";
   return finished.reason == Finished::Reason::kLength ? "length" : "stop";
 }
 

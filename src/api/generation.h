@@ -26,6 +26,9 @@ struct ServedModel {
   bool sees_images = false;
 };
 
+// Temperature, top_p and their like, which have the same names in every dialect.
+SamplingParams read_sampling(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer);
+std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key);
 // Fields of OpenAI and vLLM that mean the same in every dialect. `n` and max tokens are the
 // caller's.
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
@@ -56,16 +59,47 @@ bool truncate_prompt(std::vector<TokenId>& prompt, std::optional<std::int64_t> c
 // scores are equal, so the first choice asks for them and the writer gives them to all.
 GenerateRequest for_choice(const GenerateRequest& request, std::uint32_t choice);
 
+// One event of a stream, not yet on the wire.
+struct StreamChunk {
+  std::string json;
+  std::string event = {};  // its name; empty: none
+};
+
+// A stretch of an answer.
+struct AnswerBlock {
+  enum class Kind : std::uint8_t { kThought, kText, kCall };
+  Kind kind;
+  std::string text;  // of a call: its arguments, JSON
+  std::string name;  // of a call
+  // A call that the model did not end; its arguments were completed to valid JSON, but are not what
+  // it meant.
+  bool cut = false;
+  std::vector<SampledToken> tokens = {};  // of text
+};
+
 // One answer as it comes in.
 struct Choice {
   std::vector<SampledToken> prompt_logprobs;
-  std::string text;
-  std::vector<SampledToken> tokens;
+  std::vector<AnswerBlock> blocks;  // in the order in which the model made them
+  std::string text() const;         // all text blocks together
+  std::string thought() const;
+  std::vector<SampledToken> tokens;               // all of them
+  std::vector<SampledToken> text_tokens() const;  // those of text()
+  std::vector<chat::OutputParser::Part> parts;    // of each token, of an answer to a chat
   std::optional<Finished> finished;
   void add(const ServiceEvent& event);
+  // The parts of a ChatDelta one by one, its token first.
+  void add(const SampledToken& token, chat::OutputParser::Part part);
+  void add(const chat::OutputEvent& event);
+
+ private:
+  AnswerBlock& last(AnswerBlock::Kind kind);
+  std::string joined(AnswerBlock::Kind kind) const;
+  std::vector<SampledToken> early_;  // tokens of text that has not come yet
 };
 
-std::string_view finish_reason(const Finished& finished);  // "stop", "length"
+// "stop", "length", "tool_calls"
+std::string_view finish_reason(const Finished& finished);
 boost::json::value stop_reason(const Finished& finished);  // string, token id or null
 boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);
 

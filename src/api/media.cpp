@@ -156,10 +156,9 @@ Result<VideoPart> read_video(const chat::MediaSource& source, Fields& options,
   return video;
 }
 
-Parsed<RequestMedium> read_medium(const chat::Part& part, std::string path,
-                                  const Defaults& defaults) {
+Parsed<RequestMedium> read_medium(const chat::Part& part, const Defaults& defaults) {
   Fields options(part.media.options, part.media.path + ".");
-  RequestMedium medium{std::move(path), {}};
+  RequestMedium medium{part.media.part, {}};
   const auto take = [&](auto read) -> Status {
     medium.part = G4_TRY(std::move(read));
     return {};
@@ -217,15 +216,15 @@ Parsed<std::vector<RequestMedium>> read_media(Fields& fields,
   Defaults defaults;
   if (auto error = read_defaults(fields, defaults)) return *std::move(error);
   std::vector<RequestMedium> media;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const auto* parts = std::get_if<std::vector<chat::Part>>(&messages[i].content);
-    for (std::size_t j = 0; parts && j < parts->size(); ++j) {
-      if (!is_medium((*parts)[j])) continue;
+  for (const chat::Message& message : messages) {
+    const auto* parts = std::get_if<std::vector<chat::Part>>(&message.content);
+    if (!parts) continue;
+    for (const chat::Part& part : *parts) {
+      if (!is_medium(part)) continue;
       if (media.size() == kMediaMax)
-        return invalid("messages",
+        return invalid(part.media.part,
                        fmt::format("a request may show at most {} images and videos", kMediaMax));
-      auto medium =
-          read_medium((*parts)[j], fmt::format("messages[{}].content[{}]", i, j), defaults);
+      auto medium = read_medium(part, defaults);
       if (auto* error = std::get_if<ApiError>(&medium)) return *std::move(error);
       media.push_back(std::move(std::get<RequestMedium>(medium)));
     }

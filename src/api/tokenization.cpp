@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/chat_completions.h"
 #include "api/logprobs.h"
 
 namespace g4::api {

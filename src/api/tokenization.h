@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/chat_completions.h"
+#include "api/conversation.h"
 #include "api/fields.h"
 #include "api/generation.h"
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "app/answer_printer.h"
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/media_files.h"
@@ -35,6 +36,7 @@ struct ChatArguments {
   ModelArguments model;
   SamplingArguments sampling;
   MediaFlags media;
+  ThinkingArguments thinking;
   std::string system;
 };
 
@@ -176,23 +178,23 @@ class Chat {
 
   Result<GenerationTimes> generate(const InterruptWatch& interrupt, std::string& text) {
     GenerateRequest request;
-    G4_TRY(session_.chat_prompt(messages_, media_, request));
+    G4_TRY(
+        session_.chat_prompt(messages_, media_, {.thinking = arguments_.thinking.think}, request));
     request.sampling = to_sampling(arguments_.sampling, session_.model().defaults);
     request.output_tokens_max = arguments_.sampling.max_tokens;
     request.stop = arguments_.sampling.stop;
     GenerationClock clock;
+    AnswerPrinter printer(arguments_.thinking.hide ? AnswerPrinter::Show::kWords
+                                                   : AnswerPrinter::Show::kWordsAndThoughts);
     const Result<Finished> end = session_.generate(
         std::move(request),
         [&](const ServiceEvent& event) {
           clock.see(event);
-          const TextDelta* delta = std::get_if<TextDelta>(&event);
-          if (delta == nullptr) return;
-          text += delta->text;
-          fmt::print("{}", delta->text);
-          std::fflush(stdout);
+          printer.see(event);
         },
         [&] { return interrupt.pressed(); });
     if (!end) return end.error();
+    text = printer.text();
     return clock.times();
   }
 
@@ -208,8 +210,8 @@ Result<int> run(const ChatArguments& arguments) {
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   const std::vector<chat::Message> probe{text_message(chat::Role::kUser, "Hello")};
   GenerateRequest unsent;
-  G4_TRY(
-      session->chat_prompt(probe, {}, unsent));  // a base model is told before the first question
+  G4_TRY(session->chat_prompt(probe, {}, {.thinking = arguments.thinking.think},
+                              unsent));  // a base model is told before the first question
   InterruptWatch interrupt;
   LineReader reader;
   if (isatty(STDOUT_FILENO) == 1)
@@ -230,6 +232,7 @@ void add_chat_command(CLI::App& app, Run& chosen) {
   add_model_options(*command, arguments->model);
   command->add_option("--system", arguments->system, "Instructions before the conversation");
   add_media_flags(*command, arguments->media);
+  add_thinking_options(*command, arguments->thinking);
   add_answer_options(*command, arguments->sampling);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {

@@ -83,6 +83,12 @@ void add_answer_options(CLI::App& command, SamplingArguments& arguments) {
   command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)");
 }
 
+void add_thinking_options(CLI::App& command, ThinkingArguments& arguments) {
+  command.add_flag("--think", arguments.think,
+                   "Let the model think before it answers (thoughts go to stderr)");
+  command.add_flag("--hide-thoughts", arguments.hide, "Do not show them");
+}
+
 SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults) {
   SamplingParams params;
   params.temperature = arguments.temperature.value_or(defaults.temperature);

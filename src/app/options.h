@@ -40,6 +40,13 @@ struct SamplingArguments {
   std::vector<std::string> stop;
 };
 
+struct ThinkingArguments {
+  bool think = false;
+  bool hide = false;
+};
+// --think, --hide-thoughts
+void add_thinking_options(CLI::App& command, ThinkingArguments& arguments);
+
 void add_sampling_options(CLI::App& command, SamplingArguments& arguments);
 // Those, and where the answer ends: --max-tokens, --stop.
 void add_answer_options(CLI::App& command, SamplingArguments& arguments);

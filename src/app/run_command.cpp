@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include "app/answer_printer.h"
 #include "app/commands.h"
 #include "app/interrupt.h"
 #include "app/media_files.h"
@@ -18,6 +19,7 @@ struct RunArguments {
   std::optional<std::string> prompt, system;
   std::vector<NamedFile> files;
   MediaFlags media;
+  ThinkingArguments thinking;
   bool raw = false;
   bool json = false;
 };
@@ -28,7 +30,8 @@ Status make_chat_prompt(const Session& session, const RunArguments& arguments,
   std::vector<chat::Message> messages;
   if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
   messages.push_back(text_message(chat::Role::kUser, text));
-  if (arguments.files.empty()) return session.chat_prompt(messages, {}, request);
+  const chat::ChatOptions options{.thinking = arguments.thinking.think};
+  if (arguments.files.empty()) return session.chat_prompt(messages, {}, options, request);
   G4_TRY(session.check_sight());
   std::vector<PromptMedium> media;
   std::vector<chat::Part> parts;
@@ -39,7 +42,7 @@ Status make_chat_prompt(const Session& session, const RunArguments& arguments,
   }
   parts.push_back({chat::Part::Kind::kText, text, {}});
   messages.back().content = std::move(parts);
-  return session.chat_prompt(messages, media, request);
+  return session.chat_prompt(messages, media, options, request);
 }
 
 // Fills prompt and images.
@@ -48,6 +51,8 @@ Status make_prompt(const Session& session, const RunArguments& arguments,
   const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
   if (!arguments.raw && session.chat_template() != chat::TemplateKind::kNone)
     return make_chat_prompt(session, arguments, text, request);
+  if (arguments.thinking.think)
+    return Error{"--think needs a model that chats; this prompt is continued as plain text"};
   if (arguments.system)
     return Error{"--system needs a chat template, and this prompt is continued as plain text"};
   if (!arguments.files.empty())
@@ -67,9 +72,11 @@ std::string_view finish_name(Finished::Reason reason) {
   }
 }
 
-std::string to_json(const std::string& text, const Finished& end, const GenerationTimes& times) {
+std::string to_json(const AnswerPrinter& answer, const Finished& end,
+                    const GenerationTimes& times) {
   return boost::json::serialize(
-      boost::json::object{{"text", text},
+      boost::json::object{{"text", answer.text()},
+                          {"thought", answer.thought()},
                           {"finish_reason", finish_name(end.reason)},
                           {"prompt_tokens", times.prompt_tokens},
                           {"output_tokens", times.output_tokens},
@@ -88,21 +95,18 @@ Result<int> run(const RunArguments& arguments) {
 
   InterruptWatch interrupt;
   GenerationClock clock;
-  std::string text;
+  AnswerPrinter printer(arguments.json            ? AnswerPrinter::Show::kNothing
+                        : arguments.thinking.hide ? AnswerPrinter::Show::kWords
+                                                  : AnswerPrinter::Show::kWordsAndThoughts);
   const Finished end = G4_TRY(session->generate(
       std::move(request),
       [&](const ServiceEvent& event) {
         clock.see(event);
-        const TextDelta* delta = std::get_if<TextDelta>(&event);
-        if (delta == nullptr) return;
-        text += delta->text;
-        if (arguments.json) return;
-        fmt::print("{}", delta->text);
-        std::fflush(stdout);
+        printer.see(event);
       },
       [&] { return interrupt.pressed(); }));
   if (arguments.json) {
-    fmt::print("{}\n", to_json(text, end, clock.times()));
+    fmt::print("{}\n", to_json(printer, end, clock.times()));
   } else {
     fmt::print("\n");
     std::fflush(stdout);  // before the statistics, should both go to one file
@@ -121,6 +125,7 @@ void add_run_command(CLI::App& app, Run& chosen) {
   command->add_option("--system", arguments->system, "Instructions before the conversation");
   add_media_files(*command, arguments->files);
   add_media_flags(*command, arguments->media);
+  add_thinking_options(*command, arguments->thinking);
   command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
   command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
   add_answer_options(*command, arguments->sampling);

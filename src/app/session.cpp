@@ -91,17 +91,21 @@ Status Session::check_sight() const {
 }
 
 Status Session::chat_prompt(std::span<const chat::Message> messages,
-                            std::span<const PromptMedium> media, GenerateRequest& request) const {
+                            std::span<const PromptMedium> media, const chat::ChatOptions& options,
+                            GenerateRequest& request) const {
   if (template_ == chat::TemplateKind::kNone)
     return Error{fmt::format(
         "{} is a base model: it continues text and has no chat template (use `gemma4 run`, or "
         "--chat-template if you know which one it was trained with)",
         model_.path)};
   if (!media.empty()) G4_TRY(check_sight());
-  const chat::Rendered rendered = G4_TRY(chat::render(template_, messages, {}, {}));
+  if (options.thinking && !chat::supports_thinking(template_))
+    return Error{fmt::format("{} does not think before it answers", model_.path)};
+  const chat::Rendered rendered = G4_TRY(chat::render(template_, messages, {}, options));
   MediaPrompt prompt = G4_TRY(place_media(rendered, media, tokenizer()));
   request.prompt = std::move(prompt.tokens);
   request.images = std::move(prompt.images);
+  request.chat = ChatFormat{};
   return {};
 }
 
@@ -183,7 +187,7 @@ std::string GenerationTimes::text() const {
 }
 
 void GenerationClock::see(const ServiceEvent& event) {
-  if (std::holds_alternative<TextDelta>(event) && !std::exchange(began_, true))
+  if (!std::holds_alternative<PromptScored>(event) && !std::exchange(began_, true))
     times_.first_token_seconds = seconds_since(start_);
   if (const Finished* end = std::get_if<Finished>(&event)) {
     times_.total_seconds = seconds_since(start_);

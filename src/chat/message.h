@@ -21,6 +21,7 @@ struct MediaSource {
   std::vector<std::string> frames;  // ...a video is given as pictures: their URLs
   boost::json::object options;      // what stood beside it: "detail", "fps", ...
   std::string path;                 // of the object that held the options, for errors
+  std::string part;                 // path of the part itself: "messages[0].content[1]"
 };
 
 // One piece of a message. A medium is only a placeholder in the prompt.

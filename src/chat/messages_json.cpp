@@ -7,70 +7,13 @@
 #include <optional>
 #include <string>
 
+#include "chat/json_members.h"
+
 namespace g4::chat {
 namespace {
 
 namespace json = boost::json;
-
-Error wrong(std::string_view path, std::string_view sentence) {
-  return Error{fmt::format("{}: {}", path, sentence)};
-}
-
-std::string at(std::string_view path, std::size_t index) {
-  return fmt::format("{}[{}]", path, index);
-}
-
-std::string in(std::string_view path, std::string_view key) {
-  return fmt::format("{}.{}", path, key);
-}
-
-// The member, or null pointer if absent or null.
-const json::value* find(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value == nullptr || value->is_null() ? nullptr : value;
-}
-
-Result<const json::object*> as_object(const json::value& value, std::string_view path) {
-  if (!value.is_object()) return wrong(path, "must be an object");
-  return &value.get_object();
-}
-
-Result<const json::object*> need_object(const json::object& object, std::string_view key,
-                                        std::string_view path) {
-  const json::value* value = find(object, key);
-  if (value == nullptr) return wrong(in(path, key), "is missing");
-  return as_object(*value, in(path, key));
-}
-
-Result<std::optional<std::string>> optional_string(const json::object& object, std::string_view key,
-                                                   std::string_view path) {
-  const json::value* value = find(object, key);
-  if (value == nullptr) return std::optional<std::string>();
-  if (!value->is_string()) return wrong(in(path, key), "must be a string");
-  return std::optional<std::string>(std::string(value->get_string()));
-}
-
-Result<std::string> need_string(const json::object& object, std::string_view key,
-                                std::string_view path) {
-  std::optional<std::string> text = G4_TRY(optional_string(object, key, path));
-  if (!text) return wrong(in(path, key), "is missing");
-  return std::move(*text);
-}
-
-Result<std::string> need_name(const json::object& object, std::string_view path) {
-  std::string name = G4_TRY(need_string(object, "name", path));
-  if (name.empty()) return wrong(in(path, "name"), "must not be empty");
-  return name;
-}
-
-// An absent or null member gives an empty array.
-Result<json::array> optional_array(const json::object& object, std::string_view key,
-                                   std::string_view path) {
-  const json::value* value = find(object, key);
-  if (value == nullptr) return json::array();
-  if (!value->is_array()) return wrong(in(path, key), "must be an array");
-  return value->get_array();
-}
+using namespace json_members;
 
 Result<Role> read_role(const json::object& object, std::string_view path) {
   const std::string role = G4_TRY(need_string(object, "role", path));
@@ -124,6 +67,7 @@ Result<MediaSource> read_media(const json::object& part,
                                std::string_view path) {
   MediaSource media;
   media.path = path;
+  media.part = path;
   for (const std::string_view key : keys) {
     const json::value* value = find(part, key);
     if (value == nullptr) continue;
@@ -149,33 +93,24 @@ Result<MediaSource> read_media(const json::object& part,
 Result<Part> read_part(const json::value& value, std::string_view path) {
   const json::object* part = G4_TRY(as_object(value, path));
   const std::string type = G4_TRY(need_string(*part, "type", path));
-  if (type == "text") return Part{Part::Kind::kText, G4_TRY(need_string(*part, "text", path)), {}};
+  if (type == "text" || type == "input_text" || type == "output_text")
+    return Part{Part::Kind::kText, G4_TRY(need_string(*part, "text", path)), {}};
   if (type == "refusal")  // the model's own words in stored history
     return Part{Part::Kind::kText, G4_TRY(need_string(*part, "refusal", path)), {}};
-  if (type == "image_url" || type == "image")
+  if (type == "image_url" || type == "input_image" || type == "image")
     return Part{Part::Kind::kImage, {}, G4_TRY(read_media(*part, {"image_url", "image"}, path))};
-  if (type == "input_audio" || type == "audio") return Part{Part::Kind::kAudio, {}, {}};
+  if (type == "input_audio" || type == "audio")
+    return Part{Part::Kind::kAudio, {}, G4_TRY(read_media(*part, {}, path))};
   if (type == "video_url" || type == "input_video" || type == "video")
     return Part{Part::Kind::kVideo,
                 {},
                 G4_TRY(read_media(*part, {"video_url", "video", "input_video"}, path))};
   return wrong(in(path, "type"),
-               fmt::format("must be text, image_url, input_audio or video_url, not \"{}\"", type));
+               fmt::format("must be text, image_url, input_audio, video_url, or input_text, "
+                           "output_text or input_image, not \"{}\"",
+                           type));
 }
 
-Result<Content> read_content(const json::object& message, std::string_view path) {
-  const json::value* content = find(message, "content");
-  if (content == nullptr) return Content();
-  if (content->is_string()) return Content(std::string(content->get_string()));
-  if (!content->is_array())
-    return wrong(in(path, "content"), "must be a string or an array of parts");
-  std::vector<Part> parts;
-  for (const json::value& part : content->get_array())
-    parts.push_back(G4_TRY(read_part(part, at(in(path, "content"), parts.size()))));
-  return Content(std::move(parts));
-}
-
-// A JSON text of an object (as OpenAI sends it), an object, or nothing.
 Result<json::object> read_arguments(const json::object& function, std::string_view path) {
   const json::value* arguments = find(function, "arguments");
   if (arguments == nullptr) return json::object();
@@ -192,13 +127,6 @@ Result<json::object> read_arguments(const json::object& function, std::string_vi
   return std::move(parsed.get_object());
 }
 
-Result<ToolCall> read_function(const json::object& function, std::string_view path) {
-  ToolCall call;
-  call.name = G4_TRY(need_name(function, path));
-  call.arguments = G4_TRY(read_arguments(function, path));
-  return call;
-}
-
 Result<std::vector<ToolCall>> read_calls(const json::object& message, std::string_view path) {
   std::vector<ToolCall> calls;
   const std::string list = in(path, "tool_calls");
@@ -206,13 +134,13 @@ Result<std::vector<ToolCall>> read_calls(const json::object& message, std::strin
     const std::string place = at(list, calls.size());
     const json::object* entry = G4_TRY(as_object(value, place));
     const json::object* function = G4_TRY(need_object(*entry, "function", place));
-    ToolCall call = G4_TRY(read_function(*function, in(place, "function")));
+    ToolCall call = G4_TRY(call_from_json(*function, in(place, "function")));
     call.id = G4_TRY(optional_string(*entry, "id", place));
     calls.push_back(std::move(call));
   }
   if (calls.empty() && find(message, "function_call") != nullptr) {  // before there were tools
     const json::object* function = G4_TRY(need_object(message, "function_call", path));
-    calls.push_back(G4_TRY(read_function(*function, in(path, "function_call"))));
+    calls.push_back(G4_TRY(call_from_json(*function, in(path, "function_call"))));
   }
   return calls;
 }
@@ -246,7 +174,7 @@ Result<Message> read_message(const json::value& value, std::string_view path) {
   const json::object* object = G4_TRY(as_object(value, path));
   Message message;
   message.role = G4_TRY(read_role(*object, path));
-  message.content = G4_TRY(read_content(*object, path));
+  message.content = G4_TRY(content_from_json(*object, "content", path));
   if (message.role == Role::kAssistant) G4_TRY(read_assistant(*object, path, message));
   if (message.role == Role::kTool) {
     message.tool_call_id = G4_TRY(optional_string(*object, "tool_call_id", path));
@@ -261,22 +189,44 @@ Result<Tool> read_tool(const json::value& value, std::string_view path) {
   if (type && *type != "function")
     return wrong(in(path, "type"), fmt::format("must be \"function\", not \"{}\"", *type));
   const json::object* function = G4_TRY(need_object(*entry, "function", path));
-  const std::string place = in(path, "function");
+  return function_from_json(*function, in(path, "function"));
+}
+
+}  // namespace
+
+Result<Content> content_from_json(const json::object& holder, std::string_view key,
+                                  std::string_view path) {
+  const json::value* content = find(holder, key);
+  if (content == nullptr) return Content();
+  if (content->is_string()) return Content(std::string(content->get_string()));
+  if (!content->is_array()) return wrong(in(path, key), "must be a string or an array of parts");
+  std::vector<Part> parts;
+  for (const json::value& part : content->get_array())
+    parts.push_back(G4_TRY(read_part(part, at(in(path, key), parts.size()))));
+  return Content(std::move(parts));
+}
+
+Result<ToolCall> call_from_json(const json::object& function, std::string_view path) {
+  ToolCall call;
+  call.name = G4_TRY(need_name(function, path));
+  call.arguments = G4_TRY(read_arguments(function, path));
+  return call;
+}
+
+Result<Tool> function_from_json(const json::object& function, std::string_view path) {
   Tool tool;
-  tool.name = G4_TRY(need_name(*function, place));
-  tool.description = G4_TRY(optional_string(*function, "description", place)).value_or("");
-  if (const json::value* parameters = find(*function, "parameters")) {
-    G4_TRY(as_object(*parameters, in(place, "parameters")));
+  tool.name = G4_TRY(need_name(function, path));
+  tool.description = G4_TRY(optional_string(function, "description", path)).value_or("");
+  if (const json::value* parameters = find(function, "parameters")) {
+    G4_TRY(as_object(*parameters, in(path, "parameters")));
     tool.parameters = *parameters;
   }
-  if (const json::value* response = find(*function, "response")) {
-    G4_TRY(as_object(*response, in(place, "response")));
+  if (const json::value* response = find(function, "response")) {
+    G4_TRY(as_object(*response, in(path, "response")));
     tool.response = *response;
   }
   return tool;
 }
-
-}  // namespace
 
 Result<std::vector<Message>> messages_from_json(const json::value& value, std::string_view path) {
   if (!value.is_array()) return wrong(path, "must be an array of messages");

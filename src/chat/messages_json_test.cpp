@@ -120,5 +120,19 @@ TEST(ToolsJson, ErrorsNameThePlace) {
   }
 }
 
+TEST(MessagesJson, PartsOfTheResponsesApiAreReadToo) {
+  const boost::json::value value = boost::json::parse(
+      R"([{"role": "user", "content": [{"type": "input_text", "text": "a"},
+           {"type": "output_text", "text": "b"},
+           {"type": "input_image", "image_url": "data:,c", "detail": "low"}]}])");
+  const auto messages = messages_from_json(value, "input");
+  ASSERT_TRUE(messages) << messages.error().message;
+  const auto& parts = std::get<std::vector<Part>>((*messages)[0].content);
+  EXPECT_EQ(parts[0].text + parts[1].text, "ab");
+  EXPECT_EQ(parts[2].media.url, "data:,c");
+  EXPECT_EQ(parts[2].media.options.at("detail"), "low");
+  EXPECT_EQ(parts[2].media.part, "input[0].content[2]");
+}
+
 }  // namespace
 }  // namespace g4::chat

@@ -163,7 +163,8 @@ void Connection::answer_request(HttpRequest request) {
   pattern_ = match.pattern;
   if (match.handler == nullptr) {
     HttpResponse response = error_response(
-        match.status, match.status == 404 ? "no such path" : "this path does not take that method");
+        core->request(), match.status,
+        match.status == 404 ? "no such path" : "this path does not take that method");
     if (!match.allow.empty()) response.headers.add("Allow", match.allow);
     core->respond(std::move(response));
     return;
@@ -189,8 +190,8 @@ std::shared_ptr<ExchangeCore> Connection::begin_exchange(HttpRequest request) {
   setup.queue_bytes_max = host_.options().queue_bytes_max;
   setup.extra_headers = cors_headers(request);
   setup.may_keep_alive = [&host = host_, last] { return !last && !host.draining(); };
-  setup.error_body = [&host = host_] {
-    return host.options().error_body(500, "the request was not answered");
+  setup.error_body = [&host = host_](const HttpRequest& unanswered) {
+    return host.options().error_body(unanswered, 500, "the request was not answered");
   };
   setup.wake = [weak = weak_from_this(), executor = socket_.get_executor()] {
     asio::post(executor, [weak] {
@@ -201,8 +202,9 @@ std::shared_ptr<ExchangeCore> Connection::begin_exchange(HttpRequest request) {
   return core_;
 }
 
-HttpResponse Connection::error_response(int status, std::string_view message) const {
-  return json_response(status, host_.options().error_body(status, message));
+HttpResponse Connection::error_response(const HttpRequest& request, int status,
+                                        std::string_view message) const {
+  return json_response(status, host_.options().error_body(request, status, message));
 }
 
 // For requests whose end cannot be known: answers and closes.
@@ -210,7 +212,7 @@ void Connection::refuse(int status, std::string_view message, HttpHeaders header
   HttpRequest request = reader_.request();
   request.keep_alive = false;
   if (request.id.empty()) request.id = make_request_id();
-  HttpResponse response = error_response(status, message);
+  HttpResponse response = error_response(request, status, message);
   for (const HttpHeader& header : headers) response.headers.add(header.name, header.value);
   begin_exchange(std::move(request))->respond(std::move(response));
 }

@@ -55,7 +55,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   std::shared_ptr<ExchangeCore> begin_exchange(HttpRequest request);
   void refuse(int status, std::string_view message, HttpHeaders headers = {});
-  HttpResponse error_response(int status, std::string_view message) const;
+  HttpResponse error_response(const HttpRequest& request, int status,
+                              std::string_view message) const;
   bool is_preflight(const HttpRequest& request) const;
   HttpHeaders cors_headers(const HttpRequest& request) const;
 

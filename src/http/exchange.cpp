@@ -140,7 +140,7 @@ void ExchangeCore::respond_if_unanswered() {
   {
     Lock lock(mutex_);
     if (gone_ || status_ != 0) return;
-    body = setup_.error_body();
+    body = setup_.error_body(request_);
   }
   respond(json_response(500, std::move(body)));
 }

@@ -21,8 +21,9 @@ class ExchangeCore {
     std::size_t queue_bytes_max;
     std::function<bool()> may_keep_alive;  // asked when the head is written
     std::function<void()> wake;
-    HttpHeaders extra_headers;                // of every answer (CORS)
-    std::function<std::string()> error_body;  // of the 500 for an exchange nobody answered
+    HttpHeaders extra_headers;  // of every answer (CORS)
+    // Of the 500 for an exchange nobody answered.
+    std::function<std::string(const HttpRequest&)> error_body;
   };
   ExchangeCore(HttpRequest request, Setup setup);
 

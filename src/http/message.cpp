@@ -150,14 +150,16 @@ bool is_sane_request_id(std::string_view id) {
   });
 }
 
-std::string make_request_id() {
+std::string make_random_key() {
   std::array<unsigned char, 12> bytes{};
   [[maybe_unused]] const int ok = RAND_bytes(bytes.data(), bytes.size());
   assert(ok == 1);
-  std::string id = "req_";
-  for (unsigned char byte : bytes) fmt::format_to(std::back_inserter(id), "{:02x}", byte);
-  return id;
+  std::string key;
+  for (unsigned char byte : bytes) fmt::format_to(std::back_inserter(key), "{:02x}", byte);
+  return key;
 }
+
+std::string make_request_id() { return "req_" + make_random_key(); }
 
 std::string response_head(const HeadFacts& facts, const HttpHeaders& headers,
                           const HttpHeaders& more) {

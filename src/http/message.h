@@ -86,6 +86,8 @@ std::string http_date(std::int64_t seconds_since_epoch);
 // A client's x-request-id is taken over if it is 1 to 128 of [A-Za-z0-9._-].
 bool is_sane_request_id(std::string_view id);
 std::string make_request_id();
+// 24 hexadecimal digits that nobody can guess.
+std::string make_random_key();
 
 // How the body of an answer ends.
 enum class Framing { kLength, kChunked, kUntilClose, kNone };

@@ -104,7 +104,7 @@ RequestReader::Step RequestReader::read_head() {
   parser_->beast.body_limit(limits_.body_bytes_max);
   boost::beast::error_code ec;
   const std::size_t used = parser_->beast.put(boost::asio::buffer(input_.data(), scanned_), ec);
-  // What of the head could be read names the answer: its id, HEAD or not, the version.
+  // What of the head could be read names the answer: its id, HEAD or not, the version, the path.
   const auto& message = parser_->beast.get();
   request_.method = std::string(view(message.method_string()));
   request_.version_minor = message.version() == 10 ? 0 : 1;
@@ -113,6 +113,7 @@ RequestReader::Step RequestReader::read_head() {
   const auto id = request_.header("x-request-id");
   request_.id = id && is_sane_request_id(*id) ? std::string(*id) : make_request_id();
   if (ec && ec != http::error::need_more) {
+    accept_target();
     HttpRefusal why = refusal_of(ec);
     return refuse(why.status, std::move(why.message));
   }
@@ -156,9 +157,12 @@ bool RequestReader::find_head_end() {
 }
 
 bool RequestReader::accept_head() {
-  const auto& message = parser_->beast.get();
-  request_.target = std::string(view(message.target()));
-  request_.keep_alive = message.keep_alive();
+  request_.keep_alive = parser_->beast.get().keep_alive();
+  return accept_target() && accept_host() && accept_framing();
+}
+
+bool RequestReader::accept_target() {
+  request_.target = std::string(view(parser_->beast.get().target()));
   if (request_.target.size() > limits_.target_bytes_max)
     return refuse(414, "the request target is too long"), false;
   Result<Target> target = parse_target(request_.target);
@@ -166,7 +170,7 @@ bool RequestReader::accept_head() {
   request_.path = std::move(target->path);
   request_.segments = std::move(target->segments);
   request_.query = std::move(target->query);
-  return accept_host() && accept_framing();
+  return true;
 }
 
 bool RequestReader::accept_host() {

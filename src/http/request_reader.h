@@ -64,6 +64,7 @@ class RequestReader {
   Step refuse(int status, std::string message);
   bool find_head_end();  // true when found; state_ may become kRefused
   bool accept_head();
+  bool accept_target();
   bool accept_framing();
   bool accept_host();
   void reset();

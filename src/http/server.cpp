@@ -31,7 +31,7 @@ constexpr std::size_t kRefusalsMax = 256;
 // Out of file descriptors: waiting helps, trying at once does not.
 constexpr std::chrono::milliseconds kAcceptRetryTime{100};
 
-std::string plain_error_body(int status, std::string_view message) {
+std::string plain_error_body(const HttpRequest&, int status, std::string_view message) {
   const boost::json::value body = {
       {"error",
        {{"message", boost::json::string_view(message.data(), message.size())},

@@ -59,8 +59,9 @@ struct ServerOptions {
   // Empty: no CORS. "*" or one origin: its pages may read answers, and preflights are answered.
   std::string cors_allowed_origin;
 
-  // JSON text for every refusal of this room (400, 404, 405, 408, 413, ...).
-  std::function<std::string(int status, std::string_view message)> error_body;
+  // JSON text for every refusal of this room (400, 404, 405, 408, 413, ...). Of the request only
+  // its id is sure to be there: it may have been refused before its path was read.
+  std::function<std::string(const HttpRequest&, int status, std::string_view message)> error_body;
   // Called when the headers are there and before the body is read or asked for; an answer here
   // refuses the request. For keys and rate limits.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> admit;

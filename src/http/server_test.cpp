@@ -80,13 +80,15 @@ TEST_F(HttpServerTest, RequestIdIsTakenOverIfSane) {
 
 TEST_F(HttpServerTest, RefusalsHaveTheHooksBody) {
   ServerOptions options;
-  options.error_body = [](int status, std::string_view message) {
-    return fmt::format(R"({{"s":{},"m":"{}"}})", status, message);
+  options.error_body = [](const HttpRequest& request, int status, std::string_view message) {
+    return fmt::format(R"({{"s":{},"m":"{}","p":"{}"}})", status, message, request.path);
   };
   start(std::move(options));
   const auto lost = ask("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(lost.status, 404);
-  EXPECT_THAT(lost.body, StartsWith("{\"s\":404,"));
+  EXPECT_EQ(lost.body, R"({"s":404,"m":"no such path","p":"/nowhere"})");
+  EXPECT_EQ(ask("GET /dropped HTTP/1.1\r\nHost: x\r\n\r\n").body,
+            R"({"s":500,"m":"the request was not answered","p":"/dropped"})");
   EXPECT_EQ(lost.header("content-type"), "application/json");
   const auto method = ask("DELETE /hello HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(method.status, 405);
@@ -159,11 +161,15 @@ TEST_F(HttpServerTest, ExpectContinue) {
 TEST_F(HttpServerTest, BodyTooLarge) {
   ServerOptions options;
   options.request.body_bytes_max = 1000;
+  options.error_body = [](const HttpRequest& request, int, std::string_view) {
+    return "\"" + request.path + "\"";
+  };
   start(std::move(options));
   // Announced: refused before it is asked for.
   const auto announced =
       ask("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n");
   EXPECT_EQ(announced.status, 413);
+  EXPECT_EQ(announced.body, "\"/echo\"");
   // Sent regardless: the answer still arrives, because the server lingers.
   const auto sent = ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" +
                         std::string(3'000'000, 'x'));
@@ -173,6 +179,7 @@ TEST_F(HttpServerTest, BodyTooLarge) {
       ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
           std::string(1001, 'x') + "\r\n0\r\n\r\n");
   EXPECT_EQ(chunked.status, 413);
+  EXPECT_EQ(chunked.body, "\"/echo\"");
   const auto fits = ask("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" +
                         std::string(1000, 'x'));
   EXPECT_EQ(fits.status, 200);

@@ -10,14 +10,33 @@
 namespace g4 {
 
 void respond_error(Exchange& exchange, const api::ApiError& error) {
-  HttpResponse response = json_response(error.status, api::error_body(error));
+  respond_error(exchange, error, api::error_body(error));
+}
+
+void respond_error(Exchange& exchange, const api::ApiError& error, std::string body) {
+  HttpResponse response = json_response(error.status, std::move(body));
   if (error.status == 429 || error.status == 503) response.headers.add("Retry-After", "1");
   exchange.respond(std::move(response));
 }
 
+void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) {
+  if (const auto* error = std::get_if<api::ApiError>(&parsed))
+    return respond_error(exchange, *error);
+  exchange.respond(json_response(200, std::get<std::string>(parsed)));
+}
+
 namespace {
 
-std::string to_sse(const std::string& json) { return sse_data(escape_line_separators(json)); }
+std::string to_sse(const api::StreamChunk& chunk) {
+  const std::string json = escape_line_separators(chunk.json);
+  return chunk.event.empty() ? sse_data(json) : sse_event(chunk.event, json);
+}
+
+std::string to_sse(const std::vector<api::StreamChunk>& chunks) {
+  std::string lines;
+  for (const api::StreamChunk& chunk : chunks) lines += to_sse(chunk);
+  return lines;
+}
 
 // Shared by the sinks of all choices and the client-gone callback.
 //
@@ -51,11 +70,9 @@ class Answer : public std::enable_shared_from_this<Answer> {
     if (refusal) {
       done_ = true;
       cancel_all();
-      respond_error(*exchange_, *refusal);
+      respond_error(*exchange_, *refusal, writer_->error_body(*refusal));
     } else {
-      if (delivery_ == Delivery::kStream)
-        stream_ = exchange_->start_stream(
-            200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
+      if (delivery_ == Delivery::kStream) begin_stream();
       exchange_->on_client_gone([self = shared_from_this()] { self->cancel_all(); });
     }
     handle_queued();
@@ -66,6 +83,13 @@ class Answer : public std::enable_shared_from_this<Answer> {
     std::size_t choice;
     ServiceEvent event;
   };
+
+  void begin_stream() {
+    stream_ = exchange_->start_stream(
+        200, {{"Content-Type", std::string(kSseContentType)}, {"Cache-Control", "no-cache"}});
+    if (const std::string first = to_sse(writer_->first_chunks()); !first.empty())
+      stream_->write(first);
+  }
 
   void cancel_all() {
     for (StreamId id : streams_) service_.cancel(id);
@@ -107,17 +131,16 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
   void deliver(std::size_t choice, const ServiceEvent& event) {
     if (delivery_ == Delivery::kWhole) return choices_[choice].add(event);
-    std::string lines;  // one piece: what one event calls for is no sign of a slow reader
-    for (const std::string& chunk : writer_->chunks(choice, event)) lines += to_sse(chunk);
-    stream_->write(lines);
+    // One piece: what one event calls for is no sign of a slow reader.
+    stream_->write(to_sse(writer_->chunks(choice, event)));
   }
 
   void complete() {
     done_ = true;
     if (delivery_ == Delivery::kWhole)
       return exchange_->respond(json_response(200, writer_->whole(choices_)));
-    for (const std::string& chunk : writer_->last_chunks()) stream_->write(to_sse(chunk));
-    stream_->write(sse_done());
+    stream_->write(to_sse(writer_->last_chunks()));
+    if (writer_->says_done()) stream_->write(sse_done());
     stream_->finish();
   }
 
@@ -129,9 +152,9 @@ class Answer : public std::enable_shared_from_this<Answer> {
                               cancelled ? "the generation was cancelled" : finished.error,
                               std::nullopt, ""};
     if (delivery_ == Delivery::kWhole) {
-      respond_error(*exchange_, error);
+      respond_error(*exchange_, error, writer_->error_body(error));
     } else {
-      stream_->write(to_sse(api::error_body(error)));
+      stream_->write(to_sse(writer_->failure(error)));
       stream_->abort();
     }
     cancel_all();
@@ -159,12 +182,12 @@ class Answer : public std::enable_shared_from_this<Answer> {
 void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
             Delivery delivery) {
   // No use in trying again later, so not the 429 of a full queue.
-  if (writer->choices() > service.open_requests_max())
-    return respond_error(
-        *exchange,
-        api::invalid("n", fmt::format("{} answers were asked for, but {} can run and wait "
-                                      "here at once",
-                                      writer->choices(), service.open_requests_max())));
+  if (writer->choices() > service.open_requests_max()) {
+    const api::ApiError error = api::invalid(
+        "n", fmt::format("{} answers were asked for, but {} can run and wait here at once",
+                         writer->choices(), service.open_requests_max()));
+    return respond_error(*exchange, error, writer->error_body(error));
+  }
   std::make_shared<Answer>(service, std::move(exchange), std::move(writer), delivery)->submit();
 }
 

@@ -21,13 +21,22 @@ class AnswerWriter {
   virtual std::size_t choices() const = 0;
   virtual GenerateRequest choice(std::size_t i) const = 0;
   virtual std::string whole(std::span<const api::Choice> choices) = 0;
-  virtual std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) = 0;
-  virtual std::vector<std::string> last_chunks() = 0;
+  // What a stream begins with, before anything is generated.
+  virtual std::vector<api::StreamChunk> first_chunks() { return {}; }
+  virtual std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent& event) = 0;
+  virtual std::vector<api::StreamChunk> last_chunks() = 0;
+  // What tells the client of a stream that it broke.
+  virtual std::vector<api::StreamChunk> failure(const api::ApiError& error) = 0;
+  virtual std::string error_body(const api::ApiError& error) = 0;
+  virtual bool says_done() const = 0;  // OpenAI's "data: [DONE]" ends the stream
 };
 
 enum class Delivery : std::uint8_t { kWhole, kStream };
 
 void respond_error(Exchange& exchange, const api::ApiError& error);
+void respond_error(Exchange& exchange, const api::ApiError& error, std::string body);
+// A body of JSON, or why there is none.
+void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed);
 
 // Submits one generation for each choice. If one is refused none runs, and the client is told why.
 void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,

@@ -36,10 +36,16 @@ class IndexWriter : public AnswerWriter {
   std::string whole(std::span<const api::Choice> choices) override {
     return std::to_string(choices.size());
   }
-  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent&) override {
-    return {std::to_string(choice)};
+  std::vector<api::StreamChunk> first_chunks() override { return {{"first", "begin"}}; }
+  std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent&) override {
+    return {{std::to_string(choice)}};
   }
-  std::vector<std::string> last_chunks() override { return {"last"}; }
+  std::vector<api::StreamChunk> last_chunks() override { return {{"last"}}; }
+  std::vector<api::StreamChunk> failure(const api::ApiError& error) override {
+    return {{api::error_body(error)}};
+  }
+  std::string error_body(const api::ApiError& error) override { return api::error_body(error); }
+  bool says_done() const override { return true; }
 
  private:
   const std::size_t choices_;
@@ -83,6 +89,7 @@ TEST_F(AnswerTest, StreamHasEveryChoiceToItsEnd) {
   const std::string got = ask(std::make_unique<IndexWriter>(3), Delivery::kStream);
   for (const char* index : {"data: 0\n", "data: 1\n", "data: 2\n"})
     EXPECT_THAT(got, HasSubstr(index));
+  EXPECT_LT(got.find("event: begin\ndata: first\n"), got.find("data: 0\n"));
   EXPECT_GT(got.find("data: last\n"), got.rfind("data: 2\n"));
   EXPECT_GT(got.find("data: [DONE]\n"), got.find("data: last\n"));
 }

@@ -116,7 +116,7 @@ api::Parsed<api::SeenConversation> MediaReader::see(api::Conversation& conversat
     seen.push_back(*std::move(prompt));
   }
   auto placed = place_media(conversation.rendered, seen, tokenizer_);
-  if (!placed) return api::invalid("messages", placed.error().message);
+  if (!placed) return api::invalid(conversation.list, placed.error().message);
   return api::SeenConversation{*std::move(placed), api::media_usage(conversation.media, seen)};
 }
 

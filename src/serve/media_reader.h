@@ -13,7 +13,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "api/chat_completions.h"
+#include "api/conversation.h"
 #include "fetch/media_fetcher.h"
 #include "text/tokenizer.h"
 
@@ -60,5 +60,19 @@ class MediaReader {
       std::make_shared<std::atomic<std::int64_t>>(0);
   boost::asio::thread_pool threads_;
 };
+
+// Looks at the media of the request's conversation, if any; `then` gets the request or an error.
+template <class Request, class Then>
+void see_media(MediaReader& reader, Request request, Then then) {
+  if (request.conversation.media.empty()) return then(std::move(request));
+  // A function object must be copyable; what it carries is not small.
+  auto shared = std::make_shared<Request>(std::move(request));
+  reader.read(std::move(shared->conversation),
+              [shared, then](api::Parsed<api::SeenConversation> seen) {
+                if (auto* error = std::get_if<api::ApiError>(&seen)) return then(*std::move(error));
+                shared->take(std::move(std::get<api::SeenConversation>(seen)));
+                then(std::move(*shared));
+              });
+}
 
 }  // namespace g4

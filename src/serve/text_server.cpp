@@ -5,17 +5,26 @@
 #include <atomic>
 #include <ctime>
 
+#include "api/anthropic.h"
 #include "api/chat_completions.h"
 #include "api/completions.h"
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
+#include "serve/anthropic_routes.h"
 #include "serve/media_reader.h"
+#include "serve/responses_routes.h"
 
 namespace g4 {
 namespace {
 
-// Owns the parsed request that the dialect's writer refers to.
+std::vector<api::StreamChunk> unnamed(std::vector<std::string> chunks) {
+  std::vector<api::StreamChunk> events;
+  for (std::string& chunk : chunks) events.push_back({std::move(chunk)});
+  return events;
+}
+
+// OpenAI's chat and completions: owns the parsed request that the dialect's writer refers to.
 template <class Request, class Writer>
 class DialectWriter final : public AnswerWriter {
  public:
@@ -28,20 +37,25 @@ class DialectWriter final : public AnswerWriter {
   std::string whole(std::span<const api::Choice> choices) override {
     return writer_.whole(choices);
   }
-  std::vector<std::string> chunks(std::size_t choice, const ServiceEvent& event) override {
-    return writer_.chunks(choice, event);
+  std::vector<api::StreamChunk> chunks(std::size_t choice, const ServiceEvent& event) override {
+    return unnamed(writer_.chunks(choice, event));
   }
-  std::vector<std::string> last_chunks() override { return writer_.last_chunks(); }
+  std::vector<api::StreamChunk> last_chunks() override { return unnamed(writer_.last_chunks()); }
+  std::vector<api::StreamChunk> failure(const api::ApiError& error) override {
+    return {{api::error_body(error)}};
+  }
+  std::string error_body(const api::ApiError& error) override { return api::error_body(error); }
+  bool says_done() const override { return true; }
 
  private:
   const Request request_;
   Writer writer_;
 };
 
-void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed) {
-  if (const auto* error = std::get_if<api::ApiError>(&parsed))
-    return respond_error(exchange, *error);
-  exchange.respond(json_response(200, std::get<std::string>(parsed)));
+// In the shape of the dialect that the path belongs to.
+std::string error_body(const HttpRequest& request, const api::ApiError& error) {
+  return api::is_anthropic_path(request.path) ? api::anthropic_error_body(error, request.id)
+                                              : api::error_body(error);
 }
 
 bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
@@ -54,8 +68,8 @@ struct TextServer::Impl {
         model(std::move(m)),
         keys(std::move(o.api_keys)),
         media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
-    o.http.error_body = [](int status, std::string_view message) {
-      return api::error_body(status, message);
+    o.http.error_body = [](const HttpRequest& request, int status, std::string_view message) {
+      return error_body(request, {status, std::string(message), std::nullopt, ""});
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
     http = std::make_unique<HttpServer>(std::move(o.http), routes());
@@ -76,6 +90,8 @@ struct TextServer::Impl {
     });
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
+    messages.add_to(router);
+    responses.add_to(router);
     router.add("POST", "/tokenize", [this](ExchangePtr x) { tokenize(std::move(x)); });
     router.add("POST", "/detokenize", [this](ExchangePtr x) {
       respond_parsed(*x, api::detokenize(x->request().body, model, service.tokenizer()));
@@ -92,11 +108,11 @@ struct TextServer::Impl {
     bool known = false;  // every key is compared, so that time does not tell which one is near
     for (const std::string& key : keys) known |= given && constant_time_equal(*given, key);
     if (known) return std::nullopt;
-    return json_response(401, api::error_body({401,
-                                               given ? "this API key is not known here"
-                                                     : "an API key is required: send it as "
-                                                       "\"Authorization: Bearer KEY\"",
-                                               std::nullopt, "invalid_api_key"}));
+    return json_response(401, error_body(request, {401,
+                                                   given ? "this API key is not known here"
+                                                         : "an API key is required: send it as "
+                                                           "\"Authorization: Bearer KEY\"",
+                                                   std::nullopt, "invalid_api_key"}));
   }
 
   void ready(Exchange& exchange) const {
@@ -123,41 +139,26 @@ struct TextServer::Impl {
     generate<api::CompletionWriter>(std::move(exchange), std::move(parsed), "cmpl-");
   }
 
-  // Looks at the media of the request's conversation, if any; `then` gets the request or an error.
-  template <class Request, class Then>
-  void see(Request request, Then then) {
-    if (request.conversation.media.empty()) return then(std::move(request));
-    // A function object must be copyable; what it carries is not small.
-    auto shared = std::make_shared<Request>(std::move(request));
-    media.read(std::move(shared->conversation),
-               [shared, then](api::Parsed<api::SeenConversation> seen) {
-                 if (auto* error = std::get_if<api::ApiError>(&seen))
-                   return then(*std::move(error));
-                 shared->take(std::move(std::get<api::SeenConversation>(seen)));
-                 then(std::move(*shared));
-               });
-  }
-
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    see(std::move(std::get<api::ChatRequest>(parsed)),
-        [this, exchange](api::Parsed<api::ChatRequest> seen) {
-          generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
-        });
+    see_media(media, std::move(std::get<api::ChatRequest>(parsed)),
+              [this, exchange](api::Parsed<api::ChatRequest> seen) {
+                generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
+              });
   }
 
   void tokenize(ExchangePtr exchange) {
     auto parsed = api::parse_tokenize(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    see(std::move(std::get<api::TokenizeRequest>(parsed)),
-        [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
-          if (auto* error = std::get_if<api::ApiError>(&seen))
-            return respond_error(*exchange, *error);
-          exchange->respond(
-              json_response(200, api::tokenize_answer(std::get<api::TokenizeRequest>(seen), model,
-                                                      service.tokenizer())));
-        });
+    see_media(media, std::move(std::get<api::TokenizeRequest>(parsed)),
+              [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
+                if (auto* error = std::get_if<api::ApiError>(&seen))
+                  return respond_error(*exchange, *error);
+                exchange->respond(
+                    json_response(200, api::tokenize_answer(std::get<api::TokenizeRequest>(seen),
+                                                            model, service.tokenizer())));
+              });
   }
 
   Service& service;
@@ -165,6 +166,8 @@ struct TextServer::Impl {
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
   MediaReader media;
+  const AnthropicRoutes messages{service, model, media};
+  ResponsesRoutes responses{service, model, media};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 

@@ -5,8 +5,8 @@
 
 #include "base/thread_annotations.h"
 #include "engine/door.h"
+#include "service/answer_stream.h"
 #include "service/stop_strings.h"
-#include "service/text_stream.h"
 
 namespace g4 {
 namespace {
@@ -38,13 +38,13 @@ class Stream {
   Stream(Engine& engine, const Tokenizer& tokenizer, const GenerateRequest& request,
          ServiceSink sink)
       : engine_(engine),
-        text_(tokenizer, request),
+        answer_(make_answer_stream(tokenizer, request)),
         sink_(std::move(sink)),
         wants_prompt_(request.prompt_logprobs.has_value()),
         prompt_tokens_(request.prompt.size()) {}
 
   void on_event(EngineEvent event) {
-    if (finished_) return;  // a stop string was found; the engine's own end follows
+    if (finished_) return;  // the answer was complete; the engine's own end follows
     std::visit(Overloaded{[this](PromptEvent& e) { on_prompt(std::move(e)); },
                           [this](TokenEvent& e) { on_token(std::move(e.token)); },
                           [this](FinishEvent& e) { on_finish(std::move(e)); }},
@@ -66,40 +66,27 @@ class Stream {
 
   void on_token(SampledToken token) {
     ++output_tokens_;
-    TextDelta delta;
-    delta.text = text_.push(token.id);
-    delta.tokens.push_back(std::move(token));
-    sink_(std::move(delta));
-    if (!text_.stop_string()) return;
+    sink_(answer_->push(std::move(token)));
+    if (!answer_->complete()) return;
     cancel_in_engine();
-    finish(stopped_by_string());
+    finish({});
   }
 
   void on_finish(FinishEvent event) {
-    TextDelta rest;
-    rest.text = text_.finish();
-    if (!rest.text.empty()) sink_(std::move(rest));
+    const bool stopped = event.reason == FinishReason::kStop;
+    if (auto rest = answer_->finish(stopped ? chat::Ending::kStop : chat::Ending::kCut))
+      sink_(*std::move(rest));
     Finished end;
-    if (text_.stop_string() && event.reason != FinishReason::kError) {
-      end = stopped_by_string();
-    } else {
-      end.reason = to_reason(event.reason);
-      end.stop_token = event.stop_token;
-      end.error = std::move(event.error);
-    }
+    end.reason = to_reason(event.reason);
+    end.stop_token = event.stop_token;
+    end.error = std::move(event.error);
     output_tokens_ = event.output_tokens;
     finish(std::move(end));
   }
 
-  Finished stopped_by_string() const {
-    Finished end;
-    end.reason = Finished::Reason::kStop;
-    end.stop_string = text_.stop_string();
-    return end;
-  }
-
   void finish(Finished end) {
     finished_ = true;
+    if (end.reason != Finished::Reason::kError) answer_->describe(end);
     end.prompt_tokens = prompt_tokens_;
     end.output_tokens = output_tokens_;
     sink_(std::move(end));
@@ -113,7 +100,7 @@ class Stream {
   }
 
   Engine& engine_;
-  TextStream text_;
+  const std::unique_ptr<AnswerStream> answer_;
   ServiceSink sink_;
   const bool wants_prompt_;
   const std::uint64_t prompt_tokens_;
@@ -137,8 +124,10 @@ struct Service::Impl {
 EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
   EngineRequest out;
   // A prompt that leaves no room still asks for one token, so that the engine refuses with numbers.
-  out.output_tokens_max = request.output_tokens_max.value_or(
-      std::max<std::uint64_t>(output_tokens_room(engine.limits(), request.prompt.size()), 1));
+  const std::uint64_t room =
+      std::max<std::uint64_t>(output_tokens_room(engine.limits(), request.prompt.size()), 1);
+  out.output_tokens_max = request.output_tokens_max.value_or(room);
+  if (request.fit_output) out.output_tokens_max = std::min(out.output_tokens_max, room);
   out.output_tokens_min = request.output_tokens_min;
   out.prompt = std::move(request.prompt);
   out.sampling = std::move(request.sampling);

@@ -15,15 +15,24 @@
 #include <vector>
 
 #include "base/shared_list.h"
+#include "chat/message.h"
+#include "chat/parse_output.h"
 #include "engine/engine.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
 
+// The answer is a message of a chat: thoughts and calls are told from its text.
+struct ChatFormat {
+  SharedList<chat::Tool> tools;  // of the request, may be empty
+  bool one_call = false;         // the answer ends with its first call
+};
+
 struct GenerateRequest {
   std::vector<TokenId> prompt;
   SamplingParams sampling;
   std::optional<std::uint64_t> output_tokens_max;  // absent: until the context is full
+  bool fit_output = false;  // where there is no room for so many, fewer will do
   std::uint64_t output_tokens_min = 0;
   SharedList<std::string> stop;     // stop strings; the text ends before the match
   SharedList<TokenId> stop_tokens;  // besides the checkpoint's own
@@ -31,7 +40,8 @@ struct GenerateRequest {
   bool include_stop_string = false;
   bool skip_special_tokens = true;  // special tokens do not show in the text
   std::optional<std::uint32_t> prompt_logprobs;
-  std::vector<ImageSpan> images;  // in the prompt, in order
+  std::vector<ImageSpan> images;   // in the prompt, in order
+  std::optional<ChatFormat> chat;  // its deltas are ChatDeltas; special tokens never show
 };
 
 struct PromptScored {                  // only if prompt_logprobs was asked
@@ -41,15 +51,21 @@ struct TextDelta {                   // may be empty text with a token (held-bac
   std::string text;                  // whole UTF-8 characters
   std::vector<SampledToken> tokens;  // that this delta completes, with logprobs if asked
 };
+struct ChatDelta {
+  std::vector<chat::OutputEvent> events;  // may be empty, as the text of a TextDelta
+  std::optional<SampledToken> token;      // that this delta completes; none at the very end
+  chat::OutputParser::Part part = chat::OutputParser::Part::kNone;  // what the token belongs to
+};
 struct Finished {
-  enum class Reason : std::uint8_t { kStop, kLength, kCancelled, kError };
+  enum class Reason : std::uint8_t { kStop, kToolCalls, kLength, kCancelled, kError };
   Reason reason;
   std::optional<std::string> stop_string;  // which stop string, or...
   std::optional<TokenId> stop_token;       // ...which stop token, ended it
   std::string error;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;
+  std::uint64_t thought_tokens = 0;  // of output_tokens; 0 without GenerateRequest::chat
 };
-using ServiceEvent = std::variant<PromptScored, TextDelta, Finished>;
+using ServiceEvent = std::variant<PromptScored, TextDelta, ChatDelta, Finished>;
 using ServiceSink = std::function<void(ServiceEvent)>;
 using StreamId = std::uint64_t;
 

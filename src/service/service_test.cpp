@@ -233,6 +233,22 @@ TEST(Service, LogprobsAndPromptScoresPassThrough) {
   EXPECT_FALSE(house.run(r).scored);
 }
 
+TEST(Service, AMaximumBeyondTheContextMayBeLowered) {
+  FakeRunnerOptions fake;
+  fake.limits.context_tokens_max = 50;
+  House house({}, fake);
+  GenerateRequest r = house.request();
+  r.ignore_eos = true;
+  r.output_tokens_max = 1000;
+  EXPECT_TRUE(std::holds_alternative<Refusal>(house.service->submit(r, [](ServiceEvent) {})));
+  r.fit_output = true;
+  const Outcome got = house.run(r);
+  EXPECT_EQ(got.finished.reason, Finished::Reason::kLength);
+  EXPECT_EQ(got.finished.output_tokens, 48u);
+  r.output_tokens_max = 7;
+  EXPECT_EQ(house.run(r).finished.output_tokens, 7u);
+}
+
 TEST(Service, WithoutAMaximumItRunsUntilTheContextIsFull) {
   FakeRunnerOptions fake;
   fake.limits.context_tokens_max = 50;

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "api/anthropic.h"
+#include "api/anthropic_content.h"
+
+namespace g4::api {
+namespace {
+
+namespace json = boost::json;
+
+struct Thinking {
+  bool wanted = false;
+  bool shown = true;
+  std::optional<std::uint64_t> tokens_max;
+};
+
+// {"type": "enabled", "budget_tokens"}, "adaptive" or "disabled". An adaptive model decides for
+// itself, so one that cannot think just does not.
+Thinking read_thinking(Fields& fields, const ServedModel& model) {
+  Thinking thinking;
+  const json::value* value = fields.find("thinking");
+  if (!value) return thinking;
+  if (!value->is_object()) {
+    fields.fail("thinking", "\"thinking\" should be an object");
+    return thinking;
+  }
+  Fields inner(value->get_object(), "thinking.");
+  const std::string type = inner.string("type").value_or("");
+  if (type == "adaptive") {
+    thinking.wanted = chat::supports_thinking(model.chat_template);
+  } else if (type == "enabled") {
+    thinking.wanted = true;
+    if (const auto budget = inner.integer("budget_tokens", 1, INT64_MAX))
+      thinking.tokens_max = static_cast<std::uint64_t>(*budget);
+  } else if (type != "disabled") {
+    inner.fail("type", "\"thinking.type\" should be enabled, adaptive or disabled");
+  }
+  thinking.shown = inner.string("display").value_or("") != "omitted";
+  if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+  return thinking;
+}
+
+// Says what Anthropic's choice says as chat does.
+Parsed<ToolUse> read_tool_use(Fields& fields, const json::object& request,
+                              const ServedModel& model) {
+  auto tools = read_anthropic_tools(request);
+  if (!tools) return from_chat(tools.error(), "tools");
+  json::object choice;
+  if (const json::value* value = fields.find("tool_choice")) {
+    if (!value->is_object()) return invalid("tool_choice", "\"tool_choice\" should be an object");
+    Fields inner(value->get_object(), "tool_choice.");
+    const std::string type = inner.string("type").value_or("");
+    const std::string name = inner.string("name").value_or("");
+    choice["parallel_tool_calls"] = !inner.boolean("disable_parallel_tool_use", false);
+    if (type == "auto" || type == "none")
+      choice["tool_choice"] = type;
+    else if (type == "any")
+      choice["tool_choice"] = "required";
+    else if (type == "tool" && !name.empty())
+      choice["tool_choice"] = json::object{{"type", "function"}, {"name", name}};
+    else if (type == "tool")
+      inner.fail("name", "\"tool_choice.name\" should name a tool");
+    else
+      inner.fail("type", "\"tool_choice.type\" should be auto, any, tool or none");
+    if (inner.error()) return *inner.error();
+  }
+  Fields chosen(choice);
+  return choose_tools(chosen, *std::move(tools), model);
+}
+
+// "output_config": {"format": {"type": "json_schema", "schema"}}
+std::optional<json::object> read_output_schema(Fields& fields) {
+  fields.refuse({"output_format"}, "use \"output_config\" instead");
+  const json::value* config = fields.find("output_config");
+  if (!config) return std::nullopt;
+  if (!config->is_object()) {
+    fields.fail("output_config", "\"output_config\" should be an object");
+    return std::nullopt;
+  }
+  Fields inner(config->get_object(), "output_config.");
+  const json::value* format = inner.find("format");
+  if (!format) return std::nullopt;
+  const json::object* object = format->if_object();
+  const json::value* type = object ? object->if_contains("type") : nullptr;
+  const json::value* schema = object ? object->if_contains("schema") : nullptr;
+  if (type && *type == "json_schema" && schema && schema->is_object()) return schema->get_object();
+  fields.fail("output_config.format",
+              "\"output_config.format\" should be {\"type\": \"json_schema\", \"schema\": {...}}");
+  return std::nullopt;
+}
+
+Parsed<Conversation> read_conversation(Fields& fields, const json::object& request, bool thinking,
+                                       const ServedModel& model) {
+  fields.refuse({"mcp_servers"}, "this server calls no other servers");
+  if (fields.error()) return *fields.error();
+  auto talk = read_anthropic_talk(request);
+  if (!talk)
+    return from_chat(talk.error(),
+                     talk.error().message.starts_with("system") ? "system" : "messages");
+  auto tools = read_tool_use(fields, request, model);
+  if (auto* error = std::get_if<ApiError>(&tools)) return *error;
+  chat::ChatOptions options;
+  options.thinking = thinking;
+  options.continue_final = talk->continues;
+  options.add_generation_prompt = !talk->continues;
+  return to_conversation(
+      fields, {"messages", std::move(talk->messages), std::move(std::get<ToolUse>(tools)), options},
+      model);
+}
+
+// Threads would be kept here between requests. Clients that try them send the whole conversation
+// when they are told by this code.
+std::optional<ApiError> refuse_thread(const json::object& request) {
+  const json::value* thread = request.if_contains("thread");
+  if (!thread || thread->is_null()) return std::nullopt;
+  ApiError error = invalid("thread", "\"thread\" is not supported: send the whole conversation");
+  error.code = "thread_unsupported_request";
+  return error;
+}
+
+// The body, if it can be meant for this server.
+Parsed<json::object> read_body(std::string_view body, const ServedModel& model) {
+  auto parsed = parse_object(body);
+  if (const auto* object = std::get_if<json::object>(&parsed)) {
+    if (auto error = check_model(*object, model)) return *error;
+    if (auto error = refuse_thread(*object)) return *error;
+  }
+  return parsed;
+}
+
+// The conversation of a request whose other fields are read.
+std::optional<ApiError> take_conversation(Parsed<Conversation> read, const Tokenizer& tokenizer,
+                                          ConversationRequest& request) {
+  if (auto* error = std::get_if<ApiError>(&read)) return *error;
+  request.conversation = std::move(std::get<Conversation>(read));
+  if (request.conversation.media.empty())
+    request.prompt.prompt = chat::to_tokens(request.conversation.rendered, tokenizer);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel& model,
+                                       const Tokenizer& tokenizer) {
+  auto parsed = read_body(body, model);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  const json::object& object = std::get<json::object>(parsed);
+  Fields fields(object);
+  MessagesRequest request;
+  GenerateRequest& prompt = request.prompt;
+  const auto most = fields.integer("max_tokens", 1, INT64_MAX);
+  if (!most) fields.fail("max_tokens", "\"max_tokens\" is required");
+  prompt.output_tokens_max = static_cast<std::uint64_t>(most.value_or(1));
+  prompt.fit_output = true;
+  prompt.sampling = read_sampling(fields, model, tokenizer);
+  prompt.stop = read_stop_strings(fields, "stop_sequences");
+  request.stream = fields.boolean("stream", false);
+  const Thinking thinking = read_thinking(fields, model);
+  request.show_thoughts = thinking.shown;
+  request.thought_tokens_max = thinking.tokens_max;
+  check_thinking(fields, "thinking", {.thinking = thinking.wanted}, model);
+  request.output_schema = read_output_schema(fields);
+  if (request.output_schema)
+    fields.fail("output_config.format", "\"output_config.format\" is not supported yet");
+  if (auto error = take_conversation(read_conversation(fields, object, thinking.wanted, model),
+                                     tokenizer, request))
+    return *error;
+  const ToolUse& use = request.conversation.tool_use;
+  if (use.choice == ToolUse::Choice::kRequired)
+    return invalid("tool_choice", "\"tool_choice\" other than auto and none is not supported yet");
+  prompt.chat = ChatFormat{use.tools, !use.parallel};
+  return request;
+}
+
+Parsed<ConversationRequest> parse_count_tokens(std::string_view body, const ServedModel& model,
+                                               const Tokenizer& tokenizer) {
+  auto parsed = read_body(body, model);
+  if (auto* error = std::get_if<ApiError>(&parsed)) return *error;
+  const json::object& object = std::get<json::object>(parsed);
+  Fields fields(object);
+  ConversationRequest request;
+  const Thinking thinking = read_thinking(fields, model);
+  check_thinking(fields, "thinking", {.thinking = thinking.wanted}, model);
+  if (auto error = take_conversation(read_conversation(fields, object, thinking.wanted, model),
+                                     tokenizer, request))
+    return *error;
+  return request;
+}
+
+std::string count_tokens_answer(const ConversationRequest& request) {
+  return to_json(json::object{{"input_tokens", request.prompt.prompt.size()}});
+}
+
+}  // namespace g4::api

@@ -1,0 +1,75 @@
+#include "api/conversation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace g4::api {
+namespace {
+
+// What this model does not perceive.
+Status check_media(std::span<const chat::Message> messages, const ServedModel& model) {
+  for (const chat::Message& message : messages)
+    if (const auto* parts = std::get_if<std::vector<chat::Part>>(&message.content))
+      for (const chat::Part& part : *parts) {
+        const bool seen =
+            part.kind == chat::Part::Kind::kImage || part.kind == chat::Part::Kind::kVideo;
+        if (seen && !model.sees_images)
+          return Error{fmt::format("{}: this model reads text only: it cannot see images or videos",
+                                   part.media.part)};
+        if (part.kind == chat::Part::Kind::kAudio)
+          return Error{
+              fmt::format("{}: this model does not hear: audio is not supported", part.media.part)};
+      }
+  return {};
+}
+
+}  // namespace
+
+void ConversationRequest::take(SeenConversation seen) {
+  prompt.prompt = std::move(seen.prompt.tokens);
+  prompt.images = std::move(seen.prompt.images);
+  media_usage = std::move(seen.media_usage);
+  conversation = {};
+}
+
+Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model) {
+  if (const Status media = check_media(talk.messages, model); !media)
+    return from_chat(media.error(), talk.list);
+  auto media = read_media(fields, talk.messages);
+  if (auto* error = std::get_if<ApiError>(&media)) return *error;
+  put_media_first(talk.messages);
+  const SharedList<chat::Tool>& tools = talk.tool_use.tools;
+  auto rendered = chat::render(model.chat_template, talk.messages,
+                               std::span(tools.begin(), tools.size()), talk.options);
+  if (!rendered) return from_chat(rendered.error(), talk.list);
+  return Conversation{*std::move(rendered), std::move(std::get<std::vector<RequestMedium>>(media)),
+                      std::move(talk.tool_use), std::move(talk.list)};
+}
+
+bool read_effort(Fields& fields, std::string_view key) {
+  const auto effort = fields.string(key);
+  if (!effort || *effort == "none") return false;
+  constexpr std::string_view kEfforts[] = {"minimal", "low", "medium", "high", "xhigh", "max"};
+  if (std::ranges::find(kEfforts, *effort) == std::end(kEfforts))
+    fields.fail(key, fmt::format("\"{}\" is \"{}\", expected none, minimal, low, medium, high, "
+                                 "xhigh or max",
+                                 fields.path(key), *effort));
+  return true;
+}
+
+void check_thinking(Fields& fields, std::string_view key, const chat::ChatOptions& options,
+                    const ServedModel& model) {
+  if (options.thinking && !chat::supports_thinking(model.chat_template))
+    fields.fail(key, "this model does not think before it answers");
+}
+
+ApiError from_chat(const Error& error, std::string_view list) {
+  const std::size_t colon = error.message.find(": ");
+  if (colon == std::string::npos || !error.message.starts_with(list))
+    return invalid(std::string(list), error.message);
+  return invalid(error.message.substr(0, colon), error.message);
+}
+
+}  // namespace g4::api

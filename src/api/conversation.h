@@ -1,0 +1,60 @@
+// A conversation of any chat dialect on its way to a prompt: what all dialects check and do alike.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/fields.h"
+#include "api/generation.h"
+#include "api/media.h"
+#include "api/tools.h"
+#include "chat/message.h"
+#include "chat/render.h"
+#include "service/media_prompt.h"
+
+namespace g4::api {
+
+struct Conversation {
+  chat::Rendered rendered;           // with one placeholder for each of...
+  std::vector<RequestMedium> media;  // ...these
+  ToolUse tool_use;
+  std::string list;  // the request's name for its messages, for errors
+};
+
+// A conversation whose media have been looked at.
+struct SeenConversation {
+  MediaPrompt prompt;
+  boost::json::object media_usage;
+};
+
+struct ConversationRequest {
+  Conversation conversation;        // with media: its caller looks at them, then calls take()
+  GenerateRequest prompt;           // without media: complete
+  boost::json::object media_usage;  // empty without media
+
+  void take(SeenConversation seen);
+};
+
+// A conversation in the words of chat/.
+struct Talk {
+  std::string list;  // "messages"
+  std::vector<chat::Message> messages;
+  ToolUse tool_use;
+  chat::ChatOptions options;
+};
+
+// `fields`: the request, for what it says of all media. Refuses what this model does not perceive.
+Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model);
+
+// OpenAI's efforts: whether to think, and no more. "none" and nothing: no.
+bool read_effort(Fields& fields, std::string_view key);
+// Fails at `key` if thoughts are wanted of a model that has none.
+void check_thinking(Fields& fields, std::string_view key, const chat::ChatOptions& options,
+                    const ServedModel& model);
+
+// chat/ says "messages[2].content: why"; the part before the colon is the parameter. What names no
+// place is the list's fault.
+ApiError from_chat(const Error& error, std::string_view list);
+
+}  // namespace g4::api

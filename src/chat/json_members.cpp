@@ -1,0 +1,67 @@
+#include "chat/json_members.h"
+
+#include <fmt/format.h>
+
+namespace g4::chat::json_members {
+
+namespace json = boost::json;
+
+Error wrong(std::string_view path, std::string_view sentence) {
+  return Error{fmt::format("{}: {}", path, sentence)};
+}
+
+std::string at(std::string_view path, std::size_t index) {
+  return fmt::format("{}[{}]", path, index);
+}
+
+std::string in(std::string_view path, std::string_view key) {
+  return fmt::format("{}.{}", path, key);
+}
+
+const json::value* find(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+Result<const json::object*> as_object(const json::value& value, std::string_view path) {
+  if (!value.is_object()) return wrong(path, "must be an object");
+  return &value.get_object();
+}
+
+Result<const json::object*> need_object(const json::object& object, std::string_view key,
+                                        std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return wrong(in(path, key), "is missing");
+  return as_object(*value, in(path, key));
+}
+
+Result<std::optional<std::string>> optional_string(const json::object& object, std::string_view key,
+                                                   std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return std::optional<std::string>();
+  if (!value->is_string()) return wrong(in(path, key), "must be a string");
+  return std::optional<std::string>(std::string(value->get_string()));
+}
+
+Result<std::string> need_string(const json::object& object, std::string_view key,
+                                std::string_view path) {
+  std::optional<std::string> text = G4_TRY(optional_string(object, key, path));
+  if (!text) return wrong(in(path, key), "is missing");
+  return std::move(*text);
+}
+
+Result<std::string> need_name(const json::object& object, std::string_view path) {
+  std::string name = G4_TRY(need_string(object, "name", path));
+  if (name.empty()) return wrong(in(path, "name"), "must not be empty");
+  return name;
+}
+
+Result<json::array> optional_array(const json::object& object, std::string_view key,
+                                   std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return json::array();
+  if (!value->is_array()) return wrong(in(path, key), "must be an array");
+  return value->get_array();
+}
+
+}  // namespace g4::chat::json_members
