@@ -210,7 +210,7 @@ StepOutput FakeRunner::answer(const StepSequence& s) {
   }
   if (s.sampler != nullptr) {
     fake_logits(history, options_.scripts, logits_);
-    output.sampled = s.sampler->sample(logits_, s.banned);
+    output.sampled = s.sampler->sample(logits_, {.banned = s.banned}).value();
   }
   return output;
 }

@@ -78,11 +78,9 @@ inline std::vector<TokenId> expected(const EngineRequest& r, std::vector<FakeScr
   std::vector<float> logits(300);
   for (std::uint64_t n = 0; n < r.output_tokens_max; ++n) {
     fake_logits(history, scripts, logits);
-    const bool young = n < r.output_tokens_min;
-    const TokenId id = sampler
-                           ->sample(logits, young ? std::span<const TokenId>(r.stop_tokens)
-                                                  : std::span<const TokenId>())
-                           .id;
+    DrawLimits limits;
+    if (n < r.output_tokens_min) limits.banned = r.stop_tokens;
+    const TokenId id = sampler->sample(logits, limits).value().id;
     if (std::count(r.stop_tokens.begin(), r.stop_tokens.end(), id) != 0) break;
     history.push_back(id);
   }

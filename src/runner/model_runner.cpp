@@ -115,7 +115,7 @@ void ModelRunner::use_logits(std::span<const StepSequence> sequences,
       output.prompt_logprobs.push_back(
           token_logprob(values, sequence.next_tokens[*row.next], *sequence.prompt_logprobs));
     else
-      output.sampled = sequence.sampler->sample(values, sequence.banned);
+      output.sampled = sequence.sampler->sample(values, {.banned = sequence.banned}).value();
   }
 }
 

@@ -273,7 +273,7 @@ std::string expected(const House& house, const GenerateRequest& r) {
   std::string out;
   for (std::uint64_t n = 0; n < *r.output_tokens_max; ++n) {
     fake_logits(history, {}, logits);
-    const TokenId id = sampler->sample(logits).id;
+    const TokenId id = sampler->sample(logits)->id;
     if (id == house.words.tokenizer->stop()[0] || id == house.words.tokenizer->stop()[1]) break;
     history.push_back(id);
     out += text.push(id);
