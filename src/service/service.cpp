@@ -24,6 +24,8 @@ Finished::Reason to_reason(FinishReason reason) {
       return Finished::Reason::kStop;
     case FinishReason::kLength:
       return Finished::Reason::kLength;
+    case FinishReason::kRepetition:
+      return Finished::Reason::kRepetition;
     case FinishReason::kCancelled:
       return Finished::Reason::kCancelled;
     case FinishReason::kError:
@@ -85,6 +87,7 @@ class Stream {
     } else {
       end.reason = to_reason(event.reason);
       end.stop_token = event.stop_token;
+      end.repetition = event.repetition;
       end.error = std::move(event.error);
     }
     output_tokens_ = event.output_tokens;
@@ -147,6 +150,8 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
     out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
   out.prompt_logprobs = request.prompt_logprobs;
   out.images = std::move(request.images);
+  out.rule = std::move(request.rule);
+  out.repetition = request.repetition;
   return out;
 }
 

@@ -32,6 +32,8 @@ struct GenerateRequest {
   bool skip_special_tokens = true;  // special tokens do not show in the text
   std::optional<std::uint32_t> prompt_logprobs;
   std::vector<ImageSpan> images;  // in the prompt, in order
+  TokenRuleMaker rule;            // what may come next (see EngineRequest); copies share the maker
+  std::optional<RepetitionLimits> repetition;  // ends an output that is stuck
 };
 
 struct PromptScored {                  // only if prompt_logprobs was asked
@@ -42,10 +44,11 @@ struct TextDelta {                   // may be empty text with a token (held-bac
   std::vector<SampledToken> tokens;  // that this delta completes, with logprobs if asked
 };
 struct Finished {
-  enum class Reason : std::uint8_t { kStop, kLength, kCancelled, kError };
+  enum class Reason : std::uint8_t { kStop, kLength, kRepetition, kCancelled, kError };
   Reason reason;
   std::optional<std::string> stop_string;  // which stop string, or...
   std::optional<TokenId> stop_token;       // ...which stop token, ended it
+  std::optional<Repetition> repetition;    // kRepetition: of what
   std::string error;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;
 };
