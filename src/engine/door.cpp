@@ -80,6 +80,9 @@ std::optional<Refusal> check_request(const EngineRequest& request, const RunnerL
   if (auto refusal = check_tokens("stop", request.stop_tokens, limits.vocab_size)) return refusal;
   if (const Status status = validate(request.sampling, limits.vocab_size); !status)
     return invalid(status.error().message);
+  if (request.repetition)
+    if (const Status status = validate(*request.repetition); !status)
+      return invalid(status.error().message);
   return std::nullopt;
 }
 

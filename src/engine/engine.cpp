@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <exception>
 #include <random>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "base/thread_annotations.h"
 #include "engine/door.h"
 #include "engine/scheduler.h"
+#include "engine/step.h"
 
 namespace g4 {
 namespace {
@@ -34,12 +36,10 @@ EngineOptions fitted(EngineOptions options, const RunnerLimits& limits) {
   return options;
 }
 
-// Those of the images whose tokens are among positions [begin, end); the scheduler cuts none.
-std::span<const ImageSpan> images_among(std::span<const ImageSpan> images, std::uint64_t begin,
-                                        std::uint64_t end) {
-  const auto before = [](const ImageSpan& image, std::uint64_t at) { return image.begin < at; };
-  const auto first = std::lower_bound(images.begin(), images.end(), begin, before);
-  return {first, std::lower_bound(first, images.end(), end, before)};
+FinishEvent failed(Error error) {
+  FinishEvent event = ended(FinishReason::kError);
+  event.error = std::move(error).message;
+  return event;
 }
 
 bool is_stop(const Sequence& sequence, TokenId id) {
@@ -54,6 +54,7 @@ struct Engine::Impl {
       : runner(std::move(owned_runner)),
         limits(runner->limits()),
         options(fitted(std::move(owned_options), limits)),
+        rule_workers(std::max(options.rule_threads, 1U), [this] { note_rule_answer(); }),
         scheduler(limits, options.running_max),
         thread([this] { run(); }) {}
 
@@ -61,17 +62,22 @@ struct Engine::Impl {
   std::variant<RequestId, Refusal> submit(EngineRequest request, EngineSink sink);
   std::uint64_t open_max() const;
   std::optional<Refusal> refusal_now() const REQUIRES(mutex);
+  bool has_mail() const REQUIRES(mutex) {
+    return quit || !submissions.empty() || !cancellations.empty();
+  }
+  void note_rule_answer();
 
   // Engine thread.
   void run() noexcept;  // a sink that throws is our bug
   bool take_mail();
-  void encode_images();
+  bool encode_images();
   Result<ImageProgress> compute_slice(std::span<const ImageSpan> images);
-  void step();
-  void build_step(std::span<const Scheduler::Chunk> chunks);
+  bool step();
   Result<std::vector<StepOutput>> compute();
   void absorb(const Scheduler::Chunk& chunk, StepOutput output);
   void absorb_token(Sequence& sequence, SampledToken token);
+  void hold(Sequence& sequence);
+  void look_at_held();
   void finish(RequestId id, FinishEvent event);
   void publish();
 
@@ -80,7 +86,7 @@ struct Engine::Impl {
   const EngineOptions options;
 
   mutable Mutex mutex;
-  CondVar wake;  // mail for the engine thread
+  CondVar wake;  // mail for the engine thread, or the answer of a rule
   CondVar idle;  // nothing in flight
   std::vector<std::unique_ptr<Sequence>> submissions GUARDED_BY(mutex);
   std::vector<RequestId> cancellations GUARDED_BY(mutex);
@@ -89,7 +95,9 @@ struct Engine::Impl {
   std::uint64_t in_flight GUARDED_BY(mutex) = 0;  // the same, until the sink has returned
   bool stopping GUARDED_BY(mutex) = false;        // take no more
   bool quit GUARDED_BY(mutex) = false;            // and cancel what runs
+  bool rule_answered GUARDED_BY(mutex) = false;   // since the engine thread looked
   EngineStats published GUARDED_BY(mutex);
+  RuleWorkers rule_workers;
 
   // Engine thread only.
   Scheduler scheduler;
@@ -98,7 +106,9 @@ struct Engine::Impl {
   std::vector<RequestId> cancelled;
   std::optional<RequestId> images_begun;  // whose images the runner has begun
   std::vector<StepSequence> step_sequences;
-  std::thread thread;  // last: everything it uses exists
+  std::vector<Sequence*> held;  // see Sequence::held
+  bool all_held = false;        // nothing else to do
+  std::thread thread;           // last: everything it uses exists
 };
 
 std::uint64_t Engine::Impl::open_max() const {
@@ -126,6 +136,13 @@ std::variant<RequestId, Refusal> Engine::Impl::submit(EngineRequest request, Eng
         Sampler::create(request.sampling, limits.vocab_size, request.prompt, options.suppressed);
     if (!sampler) return Refusal{Refusal::Kind::kInvalid, std::move(sampler).error().message};
     sequence->sampler = std::move(sampler).value();
+    if (request.rule) {
+      auto rule = request.rule();
+      if (!rule) return Refusal{Refusal::Kind::kInvalid, std::move(rule).error().message};
+      sequence->rule = std::make_shared<AskedRule>(std::move(rule).value(), limits.vocab_size,
+                                                   options.rule_times);
+    }
+    if (request.repetition) sequence->guard.emplace(*request.repetition);
   }
   sequence->tokens = request.prompt;
   sequence->request = std::move(request);
@@ -144,8 +161,10 @@ std::variant<RequestId, Refusal> Engine::Impl::submit(EngineRequest request, Eng
 
 void Engine::Impl::run() noexcept {
   while (take_mail()) {
-    encode_images();
-    step();
+    const bool encoded = encode_images();
+    look_at_held();
+    const bool stepped = step();
+    all_held = !encoded && !stepped;
   }
   while (!scheduler.empty()) finish(scheduler.oldest(), ended(FinishReason::kCancelled));
 }
@@ -155,26 +174,38 @@ bool Engine::Impl::take_mail() {
   bool go_on;
   {
     const Lock lock(mutex);
-    while (!quit && submissions.empty() && cancellations.empty() && scheduler.empty())
-      wake.wait(mutex);
+    while (!has_mail() && scheduler.empty()) wake.wait(mutex);
+    // Not longer than until it may be seen that a rule will not answer in time.
+    if (!has_mail() && all_held && !rule_answered)
+      wake.wait_for(mutex, std::chrono::milliseconds(20));
+    rule_answered = false;
     taken.swap(submissions);
     cancelled.swap(cancellations);
     published.waiting += static_cast<std::uint32_t>(taken.size());
     go_on = !quit;
   }
-  for (auto& sequence : taken) scheduler.add(std::move(sequence));
+  for (auto& sequence : taken) {
+    if (sequence->rule) rule_workers.ask(sequence->rule, std::nullopt);
+    scheduler.add(std::move(sequence));
+  }
   for (const RequestId id : cancelled) finish(id, ended(FinishReason::kCancelled));
   taken.clear();
   cancelled.clear();
   return go_on;
 }
 
-// One slice, so that a step's tokens never wait for more.
-void Engine::Impl::encode_images() {
+void Engine::Impl::note_rule_answer() {
+  const Lock lock(mutex);
+  rule_answered = true;
+  wake.notify_one();
+}
+
+// One slice, so that a step's tokens never wait for more. False: there was nothing to do.
+bool Engine::Impl::encode_images() {
   const auto work = scheduler.plan_images(images_begun);
   if (!work) {
     if (std::exchange(images_begun, std::nullopt)) runner->abandon_images();
-    return;
+    return false;
   }
   Sequence& sequence = *work->sequence;
   images_begun = sequence.id;
@@ -183,15 +214,15 @@ void Engine::Impl::encode_images() {
   if (!progress) {
     runner->abandon_images();
     images_begun.reset();
-    FinishEvent failed = ended(FinishReason::kError);
-    failed.error = std::move(progress).error().message;
-    return finish(sequence.id, std::move(failed));
+    finish(sequence.id, failed(std::move(progress).error()));
+    return true;
   }
   stats.images_encoded += progress->encoded;
-  if (progress->ready.empty()) return;
+  if (progress->ready.empty()) return true;
   images_begun.reset();
   std::move(progress->ready.begin(), progress->ready.end(),
             sequence.encoded.begin() + static_cast<std::ptrdiff_t>(sequence.next_image()));
+  return true;
 }
 
 // A runner that throws or answers nonsense fails the request whose images these are.
@@ -209,63 +240,31 @@ Result<ImageProgress> Engine::Impl::compute_slice(std::span<const ImageSpan> ima
   }
 }
 
-void Engine::Impl::step() {
+// False: there was nothing to compute.
+bool Engine::Impl::step() {
   const std::span<const Scheduler::Chunk> chunks = scheduler.plan();
-  if (chunks.empty()) return publish();
   publish();
-  build_step(chunks);
+  if (chunks.empty()) return false;
+  step_sequences.clear();
+  for (const auto& [sequence, tokens] : chunks)
+    step_sequences.push_back(step_sequence(*sequence, tokens));
   auto outputs = compute();
   ++stats.steps;
   if (!outputs) {
-    FinishEvent failed = ended(FinishReason::kError);
-    failed.error = std::move(outputs).error().message;
-    for (const Scheduler::Chunk& chunk : chunks) finish(chunk.sequence->id, failed);
+    for (const Scheduler::Chunk& chunk : chunks)
+      finish(chunk.sequence->id, failed(outputs.error()));
   } else {
     for (std::size_t i = 0; i < chunks.size(); ++i) absorb(chunks[i], std::move((*outputs)[i]));
   }
   publish();
-}
-
-void Engine::Impl::build_step(std::span<const Scheduler::Chunk> chunks) {
-  step_sequences.clear();
-  for (const auto& [sequence, n_tokens] : chunks) {
-    const std::span<const TokenId> tokens = sequence->tokens;
-    const EngineRequest& request = sequence->request;
-    StepSequence& step = step_sequences.emplace_back();
-    step.tokens = tokens.subspan(sequence->n_past, n_tokens);
-    step.n_past = sequence->n_past;
-    step.global_blocks = sequence->blocks.global;
-    step.sliding_blocks = sequence->blocks.sliding;
-    step.images = images_among(request.images, step.n_past, step.n_past + n_tokens);
-    step.encoded = std::span(sequence->encoded).subspan(sequence->next_image(), step.images.size());
-    if (sequence->sampler && n_tokens == sequence->pending()) {
-      step.sampler = &*sequence->sampler;
-      if (sequence->output_tokens < request.output_tokens_min) step.banned = request.stop_tokens;
-    }
-    if (request.prompt_logprobs && !sequence->prompt_reported) {
-      const std::uint64_t end =
-          std::min<std::uint64_t>(sequence->n_past + n_tokens + 1, request.prompt.size());
-      step.prompt_logprobs = request.prompt_logprobs;
-      step.next_tokens = tokens.subspan(sequence->n_past + 1, end - sequence->n_past - 1);
-    }
-  }
+  return true;
 }
 
 // A runner that throws or forgets an answer fails its step, not the server.
 Result<std::vector<StepOutput>> Engine::Impl::compute() {
   try {
     auto outputs = runner->step(step_sequences);
-    if (!outputs) return outputs;
-    if (outputs->size() != step_sequences.size())
-      return Error{fmt::format("the model answered {} of {} sequences", outputs->size(),
-                               step_sequences.size())};
-    for (std::size_t i = 0; i < step_sequences.size(); ++i) {
-      const StepSequence& asked = step_sequences[i];
-      const StepOutput& got = (*outputs)[i];
-      if (got.sampled.has_value() != (asked.sampler != nullptr) ||
-          got.prompt_logprobs.size() != asked.next_tokens.size())
-        return Error{"the model's answer does not match what the step asked"};
-    }
+    if (outputs) G4_TRY(check_outputs(step_sequences, *outputs));
     return outputs;
   } catch (const std::exception& exception) {
     return Error{fmt::format("the model step failed: {}", exception.what())};
@@ -285,8 +284,33 @@ void Engine::Impl::absorb(const Scheduler::Chunk& chunk, StepOutput output) {
     stats.prompt_tokens += sequence.request.prompt.size();
     sequence.sink(PromptEvent{std::exchange(sequence.prompt_logprobs, {})});
   }
-  if (!output.sampled) return finish(sequence.id, ended(FinishReason::kLength));
+  if (!sequence.sampler) return finish(sequence.id, ended(FinishReason::kLength));
+  if (output.error) return finish(sequence.id, failed(*std::move(output.error)));
+  if (!output.sampled) return hold(sequence);
   absorb_token(sequence, *std::move(output.sampled));
+}
+
+// Its rule is late, and logits are not kept: they are computed again when there is an answer.
+void Engine::Impl::hold(Sequence& sequence) {
+  ++stats.rules_late;
+  sequence.n_past = sequence.last_begin();
+  sequence.held = true;
+  held.push_back(&sequence);
+}
+
+void Engine::Impl::look_at_held() {
+  for (std::size_t i = held.size(); i-- > 0;) {
+    Sequence& sequence = *held[i];
+    if (sequence.rule->answer() != nullptr) {
+      sequence.held = false;
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));
+    } else if (sequence.rule->overdue()) {
+      finish(sequence.id,
+             failed({fmt::format("the constraint of the output took longer than {} ms to say which "
+                                 "tokens may follow",
+                                 options.rule_times.work_max.count())}));
+    }
+  }
 }
 
 void Engine::Impl::absorb_token(Sequence& sequence, SampledToken token) {
@@ -301,13 +325,21 @@ void Engine::Impl::absorb_token(Sequence& sequence, SampledToken token) {
   sequence.tokens.push_back(id);
   sequence.sink(TokenEvent{std::move(token)});
   if (sequence.output_tokens == sequence.request.output_tokens_max)
-    finish(sequence.id, ended(FinishReason::kLength));
+    return finish(sequence.id, ended(FinishReason::kLength));
+  if (const auto repetition = sequence.guard ? sequence.guard->push(id) : std::nullopt) {
+    FinishEvent stuck = ended(FinishReason::kRepetition);
+    stuck.repetition = repetition;
+    return finish(sequence.id, std::move(stuck));
+  }
+  // The worker has the time of the next step for it.
+  if (sequence.rule) rule_workers.ask(sequence.rule, id);
 }
 
 // Unknown ids are ignored: a cancellation may cross the finish.
 void Engine::Impl::finish(RequestId id, FinishEvent event) {
   std::unique_ptr<Sequence> sequence = scheduler.remove(id);
   if (!sequence) return;
+  std::erase(held, sequence.get());
   event.prompt_tokens = sequence->request.prompt.size();
   event.output_tokens = sequence->output_tokens;
   {

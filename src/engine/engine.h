@@ -4,10 +4,11 @@
 // the engine thread (sinks must not block; they hand over to their own queue). Decode steps of all
 // running sequences go together; prompts are cut into chunks that share a step with them, so that
 // nobody waits for another's long prompt. Images are encoded in slices between steps, so nobody
-// waits for another's image either. Cancellation takes effect between steps. A request that can
-// never fit is refused at the door with numbers; one that does not fit now waits in a bounded
-// queue. When KV runs out in mid-decode the youngest sequence gives its blocks back and is computed
-// again later (same words: see runner.h).
+// waits for another's image either. Rules of what may come next (grammars) work beside the model,
+// and one that is late holds up its own request only. Cancellation takes effect between steps. A
+// request that can never fit is refused at the door with numbers; one that does not fit now waits
+// in a bounded queue. When KV runs out in mid-decode the youngest sequence gives its blocks back
+// and is computed again later (same words: see runner.h).
 #pragma once
 
 #include <cstdint>
@@ -19,22 +20,28 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/rule_workers.h"
 #include "engine/runner.h"
+#include "sampling/repetition_guard.h"
 #include "sampling/sampler.h"
+#include "sampling/token_rule.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
 
-enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
+enum class FinishReason : std::uint8_t { kStop, kLength, kRepetition, kCancelled, kError };
 
 struct EngineRequest {
   std::vector<TokenId> prompt;  // at least one token
   SamplingParams sampling;
   std::uint64_t output_tokens_max = 0;  // 0: only score the prompt
-  std::uint64_t output_tokens_min = 0;  // stop tokens are banned before
+  std::uint64_t output_tokens_min = 0;  // stop tokens are banned before, unless `rule` leaves
+                                        // nothing else
   std::vector<TokenId> stop_tokens;     // end the sequence; not part of its text
   std::optional<std::uint32_t> prompt_logprobs;
-  std::vector<ImageSpan> images;  // in the prompt, in order
+  std::vector<ImageSpan> images;               // in the prompt, in order
+  TokenRuleMaker rule;                         // what may come next; none: any token
+  std::optional<RepetitionLimits> repetition;  // ends an output that is stuck; absent: nothing does
 };
 
 // Token events arrive in order; exactly one FinishEvent ends a request.
@@ -46,8 +53,9 @@ struct TokenEvent {
 };
 struct FinishEvent {
   FinishReason reason;
-  std::optional<TokenId> stop_token;  // which one, if a stop token ended it
-  std::string error;                  // kError: a sentence
+  std::optional<TokenId> stop_token;     // which one, if a stop token ended it
+  std::optional<Repetition> repetition;  // kRepetition: of what
+  std::string error;                     // kError: a sentence
   std::uint64_t prompt_tokens = 0;
   std::uint64_t output_tokens = 0;  // stop token not counted as text but counted here
 };
@@ -66,12 +74,15 @@ struct EngineOptions {
   std::uint32_t running_max = 8;    // sequences that share steps; lowered to what a step holds
   std::uint32_t queue_max = 64;     // waiting requests
   std::vector<TokenId> suppressed;  // never sampled
+  std::uint32_t rule_threads = 4;   // so many rules that never return hold up only other rules
+  RuleTimes rule_times = {};
 };
 
 struct EngineStats {  // a snapshot for /metrics and tests
   std::uint32_t running = 0, waiting = 0;
   std::uint64_t prompt_tokens = 0, output_tokens = 0, steps = 0, preemptions = 0;
   std::uint64_t images_encoded = 0, image_slices = 0;  // remembered images are not encoded again
+  std::uint64_t rules_late = 0;  // tokens that were computed again because a rule was late
   std::uint32_t global_blocks_used = 0, sliding_blocks_used = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <thread>
 
+#include "engine/draw.h"
 #include "engine/kv_pool.h"
 
 namespace g4 {
@@ -210,7 +211,7 @@ StepOutput FakeRunner::answer(const StepSequence& s) {
   }
   if (s.sampler != nullptr) {
     fake_logits(history, options_.scripts, logits_);
-    output.sampled = s.sampler->sample(logits_, s.banned);
+    draw(s, logits_, output);
   }
   return output;
 }

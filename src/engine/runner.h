@@ -20,6 +20,8 @@
 
 namespace g4 {
 
+class AskedRule;
+
 using BlockId = std::uint32_t;
 
 // KV memory is handed out in blocks of kv_block_tokens positions. Two kinds of layers, two pools:
@@ -87,6 +89,7 @@ struct StepSequence {
   std::span<const std::shared_ptr<const EncodedImage>> encoded;  // ...and what stands for each
   Sampler* sampler = nullptr;       // not null: draw a token after the last position
   std::span<const TokenId> banned;  // for that draw only
+  const AskedRule* rule = nullptr;  // not null: has a say in that draw
   std::optional<std::uint32_t>
       prompt_logprobs;                   // log-probability of token i+1 after token i, for every
                                          // i of this chunk whose next token is known...
@@ -94,7 +97,9 @@ struct StepSequence {
 };
 
 struct StepOutput {
+  // As draw() (draw.h) sets them for a sequence with a sampler. Neither: its rule is late.
   std::optional<SampledToken> sampled;
+  std::optional<Error> error;                 // ends this sequence's request only
   std::vector<SampledToken> prompt_logprobs;  // one for each of next_tokens
 };
 

@@ -72,7 +72,7 @@ std::optional<Scheduler::ImageWork> Scheduler::plan_images(std::optional<Request
 void Scheduler::plan_decodes() {
   for (std::size_t i = 0; i < running_.size(); ++i) {
     Sequence* sequence = running_[i].get();
-    if (!sequence->decoding()) continue;
+    if (sequence->held || !sequence->decoding()) continue;
     // Victims stand behind i or are i itself, so no chunk planned so far is lost.
     while (i < running_.size() && !pool_.grow(sequence->blocks, sequence->tokens.size())) {
       assert(running_.size() > 1);  // alone it fits: the door promised
@@ -119,7 +119,7 @@ void Scheduler::plan_prompts() {
   bool images_wanted = false;
   for (const auto& sequence : running_) {
     images_wanted |= !sequence->images_wanted().empty();
-    if (!sequence->decoding() && sequence->computable() > 0)
+    if (!sequence->held && !sequence->decoding() && sequence->computable() > 0)
       prompts_.push_back({sequence.get(), 0});
   }
   if (!images_wanted) owed_to_images_ = 0;

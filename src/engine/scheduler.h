@@ -18,6 +18,8 @@
 //     an image goes on to the image's end, even past what remains; then nothing does remain. A
 //     chunk ends before an image that is not ready.
 //
+// A sequence that is held (its rule is late) keeps its blocks and is left out of 1 and 3.
+//
 // Images are made ready in slices, one between two steps. plan_images() says whose:
 //  4. The oldest running sequence whose next image is not ready; but what was begun for one that
 //     still runs is finished first, lest work be lost. A sequence whose next image is ready is
@@ -60,8 +62,8 @@ class Scheduler {
   // Takes a running or waiting sequence out, its blocks freed; null for an unknown id.
   std::unique_ptr<Sequence> remove(RequestId id);
 
-  // The next step; empty if nothing runs or all that runs waits for images. Valid until the next
-  // plan(), except for sequences removed since.
+  // The next step; empty if nothing runs or all that runs waits for images or is held. Valid until
+  // the next plan(), except for sequences removed since.
   std::span<const Chunk> plan();
 
   // What the next slice works on. `begun`: whose images have had slices and are not ready.

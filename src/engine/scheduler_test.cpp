@@ -294,6 +294,33 @@ TEST(Scheduler, TheYoungestGivesWayAndComesBackFirst) {
   EXPECT_GT(back.at(2), 4u);  // prompt and output again
 }
 
+TEST(Scheduler, AHeldSequenceKeepsItsBlocksAndIsLeftOut) {
+  RunnerLimits limits = small_limits();
+  limits.kv.global_blocks = 5;
+  Scheduler scheduler(limits, 4);
+  auto decoding = sequence(1, 7), one_token = sequence(2, 1);
+  Sequence& first = *decoding;
+  Sequence& second = *one_token;
+  scheduler.add(std::move(decoding));
+  scheduler.add(std::move(one_token));
+  EXPECT_EQ(step(scheduler), (Shares{{1, 7}, {2, 1}}));
+  first.held = true;
+  second.held = true;  // its only token, which was the prompt's, must be computed again
+  second.tokens.pop_back();
+  second.n_past = 0;
+  EXPECT_EQ(step(scheduler), Shares{});
+  EXPECT_EQ(scheduler.pool().global_used(), 3U);
+  first.held = false;
+  // It needs the last blocks and the held one's too.
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(step(scheduler), (Shares{{1, 1}}));
+  EXPECT_EQ(scheduler.preemptions(), 1U);
+  scheduler.remove(1);
+  EXPECT_EQ(step(scheduler), Shares{});  // admitted again, and still held
+  EXPECT_EQ(scheduler.running(), 1U);
+  second.held = false;
+  EXPECT_EQ(step(scheduler), (Shares{{2, 1}}));
+}
+
 TEST(Scheduler, ClosedRingsNeedNoReserve) {
   RunnerLimits limits = small_limits();
   limits.kv.sliding_blocks = 8;  // two rings exactly

@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/kv_pool.h"
+#include "engine/rule_workers.h"
 
 namespace g4 {
 
@@ -18,11 +19,14 @@ struct Sequence {
   RequestId id = 0;  // also its age: lower is older
   EngineRequest request;
   EngineSink sink;
-  std::optional<Sampler> sampler;  // none if only the prompt is scored
+  std::optional<Sampler> sampler;   // none if only the prompt is scored
+  std::shared_ptr<AskedRule> rule;  // null: any token may come. Shared: see RuleWorkers
+  std::optional<RepetitionGuard> guard;
 
   std::vector<TokenId> tokens;  // prompt, then output
   std::uint64_t n_past = 0;     // tokens whose KV is stored; back to 0 after preemption
   SequenceBlocks blocks;
+  bool held = false;  // its rule was late: no part of steps until there is an answer
 
   // Of request.images, what each has become; null before, and again when its tokens are stored: so
   // a sequence holds no more of them than were made ready together.
@@ -33,6 +37,13 @@ struct Sequence {
   std::vector<SampledToken> prompt_logprobs;  // collected until the prompt is done
 
   std::uint64_t pending() const { return tokens.size() - n_past; }
+  // Where the last token stands, or the image that ends with it: what must be computed again for
+  // the logits after it.
+  std::uint64_t last_begin() const {
+    const auto& images = request.images;
+    if (!images.empty() && images.back().end == tokens.size()) return images.back().begin;
+    return tokens.size() - 1;
+  }
   // The first image whose tokens are not stored, or their number; images are never stored in part.
   std::size_t next_image() const {
     const auto stored = [](const ImageSpan& image, std::uint64_t end) { return image.end <= end; };

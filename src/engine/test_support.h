@@ -20,6 +20,7 @@ struct Outcome {
   bool prompt_seen = false;
   std::vector<SampledToken> prompt_logprobs;
   std::vector<TokenId> tokens;
+  std::vector<SampledToken> sampled;  // the same with what was reported of them
   FinishEvent finish{};
 };
 
@@ -36,6 +37,7 @@ class Collector {
       } else if (auto* token = std::get_if<TokenEvent>(&event)) {
         EXPECT_TRUE(o.prompt_seen);
         o.tokens.push_back(token->token.id);
+        o.sampled.push_back(token->token);
       } else {
         o.finish = std::get<FinishEvent>(std::move(event));
         state->done.set_value();  // throws (and ends the test) when it comes twice
@@ -71,20 +73,26 @@ inline std::vector<TokenId> random_prompt(std::size_t n, unsigned seed) {
   return prompt;
 }
 
-// What the request must give, computed without engine, scheduler and blocks.
+// What the request must give, computed without engine, scheduler and blocks, and the rule in line.
 inline std::vector<TokenId> expected(const EngineRequest& r, std::vector<FakeScript> scripts = {}) {
   auto sampler = Sampler::create(r.sampling, 300, r.prompt, {});
+  const std::unique_ptr<TokenRule> rule = r.rule ? r.rule().value() : nullptr;
+  std::vector<std::uint32_t> mask(mask_words(300));
   std::vector<TokenId> history = r.prompt;
   std::vector<float> logits(300);
   for (std::uint64_t n = 0; n < r.output_tokens_max; ++n) {
     fake_logits(history, scripts, logits);
-    const bool young = n < r.output_tokens_min;
-    const TokenId id = sampler
-                           ->sample(logits, young ? std::span<const TokenId>(r.stop_tokens)
-                                                  : std::span<const TokenId>())
-                           .id;
+    DrawLimits limits;
+    if (n < r.output_tokens_min) limits.banned = r.stop_tokens;
+    const NextTokens next = rule ? rule->next(mask).value() : AnyToken{};
+    if (std::holds_alternative<MaskedTokens>(next)) limits.allowed = mask;
+    if (const auto* forced = std::get_if<ForcedToken>(&next)) limits.forced = forced->id;
+    const TokenId id = sampler->sample(logits, limits).value().id;
     if (std::count(r.stop_tokens.begin(), r.stop_tokens.end(), id) != 0) break;
     history.push_back(id);
+    if (rule) {
+      EXPECT_TRUE(rule->accept(id));
+    }
   }
   return {history.begin() + static_cast<std::ptrdiff_t>(r.prompt.size()), history.end()};
 }

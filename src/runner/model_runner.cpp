@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "engine/draw.h"
+
 namespace g4 {
 
 Result<std::unique_ptr<ModelRunner>> ModelRunner::create(std::unique_ptr<Backend> backend,
@@ -115,7 +117,7 @@ void ModelRunner::use_logits(std::span<const StepSequence> sequences,
       output.prompt_logprobs.push_back(
           token_logprob(values, sequence.next_tokens[*row.next], *sequence.prompt_logprobs));
     else
-      output.sampled = sequence.sampler->sample(values, sequence.banned);
+      draw(sequence, values, output);
   }
 }
 

@@ -12,6 +12,17 @@
 #include "sampling/softmax.h"
 
 namespace g4 {
+
+std::size_t mask_count(TokenMask mask, std::size_t vocab_size) {
+  std::size_t n = 0;
+  for (std::size_t begin = 0; begin < vocab_size; begin += 32) {
+    const std::size_t behind = vocab_size - begin;
+    const std::uint32_t known = behind < 32 ? (1U << behind) - 1 : ~0U;
+    n += static_cast<std::size_t>(std::popcount(mask[begin / 32] & known));
+  }
+  return n;
+}
+
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
@@ -25,6 +36,20 @@ std::vector<TokenId> sorted_unique(std::span<const TokenId> ids) {
 
 bool contains(std::span<const TokenId> sorted, TokenId id) {
   return std::binary_search(sorted.begin(), sorted.end(), id);
+}
+
+void forbid_outside(std::span<float> logits, TokenMask mask) {
+  for (std::size_t begin = 0; begin < logits.size(); begin += 32) {
+    const std::size_t n = std::min<std::size_t>(32, logits.size() - begin);
+    std::uint32_t forbidden = ~mask[begin / 32];
+    if (n < 32) forbidden &= (1U << n) - 1;
+    if (forbidden == ~0U) {
+      std::fill_n(&logits[begin], 32, kForbidden);
+      continue;
+    }
+    for (; forbidden != 0; forbidden &= forbidden - 1)
+      logits[begin + static_cast<std::size_t>(std::countr_zero(forbidden))] = kForbidden;
+  }
 }
 
 // Positive floats order like their bits; the upper 12 bits sort weights in [0, 1] into 2,033
@@ -68,9 +93,10 @@ struct Sampler::Impl {
   }
 
   void apply_bias_and_penalties(std::span<float> logits) const;
-  void forbid(std::span<float> logits, std::span<const TokenId> banned);
-  TokenId pick(std::span<float> logits, std::span<const TokenId> banned);
-  TokenId first_allowed(std::span<const TokenId> banned) const;
+  void forbid(std::span<float> logits, const DrawLimits& limits);
+  std::optional<TokenId> pick(std::span<float> logits, const DrawLimits& limits);
+  std::optional<TokenId> first_allowed(const DrawLimits& limits) const;
+  Error nothing_left(TokenMask mask) const;
   TokenId draw_from_best(std::span<const float> logits, std::size_t k);
   TokenId draw_from_all(std::span<float> logits, float max);
   Candidate top_p_cut(std::span<const float> weights, double total);
@@ -91,7 +117,7 @@ void Sampler::Impl::apply_bias_and_penalties(std::span<float> logits) const {
   }
 }
 
-void Sampler::Impl::forbid(std::span<float> logits, std::span<const TokenId> banned) {
+void Sampler::Impl::forbid(std::span<float> logits, const DrawLimits& limits) {
   if (params.allowed_tokens) {
     for (std::size_t i = 0; i < allowed.size(); ++i)
       allowed_logits[i] = logits[static_cast<std::size_t>(allowed[i])];
@@ -99,28 +125,38 @@ void Sampler::Impl::forbid(std::span<float> logits, std::span<const TokenId> ban
     for (std::size_t i = 0; i < allowed.size(); ++i)
       logits[static_cast<std::size_t>(allowed[i])] = allowed_logits[i];
   }
+  if (!limits.allowed.empty()) forbid_outside(logits, limits.allowed);
   for (const TokenId id : suppressed) logits[static_cast<std::size_t>(id)] = kForbidden;
-  for (const TokenId id : banned) logits[static_cast<std::size_t>(id)] = kForbidden;
+  for (const TokenId id : limits.banned) logits[static_cast<std::size_t>(id)] = kForbidden;
 }
 
 // Every logit is -inf: the lowest id that is not forbidden. A ban that leaves nothing is void.
-TokenId Sampler::Impl::first_allowed(std::span<const TokenId> banned) const {
-  TokenId fallback = -1;
+std::optional<TokenId> Sampler::Impl::first_allowed(const DrawLimits& limits) const {
+  const auto& banned = limits.banned;
+  std::optional<TokenId> fallback;
   const std::size_t n = params.allowed_tokens ? allowed.size() : vocab_size;
   for (std::size_t i = 0; i < n; ++i) {
     const TokenId id = params.allowed_tokens ? allowed[i] : static_cast<TokenId>(i);
     if (contains(suppressed, id)) continue;
+    if (!limits.allowed.empty() && !mask_has(limits.allowed, id)) continue;
     if (std::find(banned.begin(), banned.end(), id) == banned.end()) return id;
-    if (fallback < 0) fallback = id;
+    if (!fallback) fallback = id;
   }
-  assert(fallback >= 0);  // create() saw an id that may be drawn
+  assert(fallback || !limits.allowed.empty());  // create() saw an id that may be drawn
   return fallback;
 }
 
-TokenId Sampler::Impl::pick(std::span<float> logits, std::span<const TokenId> banned) {
+Error Sampler::Impl::nothing_left(TokenMask mask) const {
+  const std::size_t n = mask_count(mask, vocab_size);
+  if (n == 0) return Error{"the output cannot go on: its constraint allows no token"};
+  return Error{fmt::format(
+      "the output cannot go on: its constraint allows {} tokens, none of which may be sampled", n)};
+}
+
+std::optional<TokenId> Sampler::Impl::pick(std::span<float> logits, const DrawLimits& limits) {
   const std::size_t best = argmax(logits);
   const float max = logits[best];
-  if (max == kForbidden) return first_allowed(banned);
+  if (max == kForbidden) return first_allowed(limits);
   if (params.temperature == 0) return static_cast<TokenId>(best);
   if (params.top_k != 0 && params.top_k < vocab_size) return draw_from_best(logits, params.top_k);
   return draw_from_all(logits, max);
@@ -250,9 +286,10 @@ Result<Sampler> Sampler::create(const SamplingParams& params, std::size_t vocab_
   return Sampler(std::move(impl));
 }
 
-SampledToken Sampler::sample(std::span<float> logits, std::span<const TokenId> banned) {
+Result<SampledToken> Sampler::sample(std::span<float> logits, const DrawLimits& limits) {
   Impl& s = *impl_;
   assert(logits.size() == s.vocab_size);
+  assert(limits.allowed.empty() || limits.allowed.size() == mask_words(s.vocab_size));
   SampledToken token;
   make_comparable(logits);
   float log_total = 0;
@@ -263,9 +300,14 @@ SampledToken Sampler::sample(std::span<float> logits, std::span<const TokenId> b
     token.top.reserve(s.candidates.size());
     for (const Candidate& c : s.candidates) token.top.push_back({c.id, c.value - log_total});
   }
-  s.apply_bias_and_penalties(logits);
-  s.forbid(logits, banned);
-  token.id = s.pick(logits, banned);
+  std::optional<TokenId> id = limits.forced;
+  if (!id) {
+    s.apply_bias_and_penalties(logits);
+    s.forbid(logits, limits);
+    id = s.pick(logits, limits);
+  }
+  if (!id) return s.nothing_left(limits.allowed);
+  token.id = *id;
   if (s.params.logprobs) {
     token.logprob = s.raw_logits[static_cast<std::size_t>(token.id)] - log_total;
     token.rank = rank_of(s.raw_logits, token.id);

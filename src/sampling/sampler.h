@@ -1,8 +1,8 @@
 // One sequence's sampler: logits in, one token (and log-probabilities) out.
 //
-// Order: logit bias -> penalties (repetition, frequency, presence) -> [logprobs are taken here,
-// from the model's own distribution before temperature, as OpenAI and vLLM report them: raw logits]
-// -> temperature -> top-k -> top-p -> min-p -> draw. Temperature 0 is greedy (ties: lowest id).
+// Order: [logprobs are taken here, from the model's own distribution: raw logits] -> logit bias ->
+// penalties (repetition, frequency, presence) -> forbidden ids -> temperature -> top-k -> top-p ->
+// min-p -> draw. Temperature 0 is greedy (ties: lowest id).
 // Seed: one counter-based generator per sequence, a function of (seed, number of tokens drawn), so
 // the same seed gives the same words whatever runs beside it and after preemption.
 // Threads: one at a time. Allocates in create() only; sample() allocates nothing for vocab-sized
@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "base/shared_list.h"
+#include "sampling/token_mask.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
@@ -51,6 +52,14 @@ struct SampledToken {
   std::vector<TokenLogprob> top;  // best first
 };
 
+// What one draw must keep to, besides the params.
+struct DrawLimits {
+  // E.g. stop tokens while a minimum of tokens is not reached. Gives way where it would leave none.
+  std::span<const TokenId> banned = {};
+  TokenMask allowed = {};              // a rule's; all others are forbidden. Empty: no rule
+  std::optional<TokenId> forced = {};  // taken instead of a draw, whatever else would forbid it
+};
+
 class Sampler {
  public:
   // `suppressed` are ids never to be drawn (image placeholders and the like).
@@ -62,9 +71,8 @@ class Sampler {
   ~Sampler();
 
   // Draws from `logits` (vocab_size values, overwritten as scratch) and counts the token as output.
-  // `banned` are ids forbidden in this step only (e.g. stop tokens while min_tokens is not
-  // reached).
-  SampledToken sample(std::span<float> logits, std::span<const TokenId> banned = {});
+  // An Error, with nothing counted, if `allowed` leaves no token that may be drawn; never without.
+  Result<SampledToken> sample(std::span<float> logits, const DrawLimits& limits = {});
 
  private:
   struct Impl;

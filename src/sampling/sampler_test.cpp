@@ -40,7 +40,7 @@ Sampler make(const SamplingParams& params, std::size_t vocab_size, std::vector<T
   return std::move(sampler).value();
 }
 TokenId one(Sampler& sampler, std::vector<float> logits, std::vector<TokenId> banned = {}) {
-  return sampler.sample(logits, banned).id;
+  return sampler.sample(logits, {.banned = banned}).value().id;
 }
 
 // The distribution that transformers' warpers give, by a full sort.
@@ -266,7 +266,7 @@ TEST(Sampler, LogprobsAreOfTheRawLogits) {
   params.logit_bias = {{17, 30.0F}};
   Sampler sampler = make(params, logits.size());
   std::vector<float> scratch = logits;
-  const SampledToken token = sampler.sample(scratch);
+  const SampledToken token = sampler.sample(scratch).value();
   EXPECT_EQ(token.id, 17);
   EXPECT_NEAR(static_cast<double>(token.logprob), static_cast<double>(logits[17]) - std::log(sum),
               1e-5);
@@ -277,7 +277,7 @@ TEST(Sampler, LogprobsAreOfTheRawLogits) {
   params.logprobs = 1;
   Sampler best = make(params, logits.size());
   scratch = logits;
-  const SampledToken top = best.sample(scratch);
+  const SampledToken top = best.sample(scratch).value();
   EXPECT_EQ(top.id, top.top[0].id);
   EXPECT_EQ(std::bit_cast<std::uint32_t>(top.logprob),
             std::bit_cast<std::uint32_t>(top.top[0].logprob));
@@ -336,7 +336,7 @@ TEST(Sampler, NeverSortsTheVocabulary) {
   };
   const auto sampling_ms = [&](const SamplingParams& params) {
     Sampler sampler = make(params, kVocab);
-    return best_ms([&](std::vector<float>& scratch) { sampler.sample(scratch); });
+    return best_ms([&](std::vector<float>& scratch) { EXPECT_TRUE(sampler.sample(scratch)); });
   };
   const double sort =
       best_ms([](std::vector<float>& scratch) { std::sort(scratch.begin(), scratch.end()); });

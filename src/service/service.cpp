@@ -24,6 +24,8 @@ Finished::Reason to_reason(FinishReason reason) {
       return Finished::Reason::kStop;
     case FinishReason::kLength:
       return Finished::Reason::kLength;
+    case FinishReason::kRepetition:
+      return Finished::Reason::kRepetition;
     case FinishReason::kCancelled:
       return Finished::Reason::kCancelled;
     case FinishReason::kError:
@@ -79,6 +81,7 @@ class Stream {
     Finished end;
     end.reason = to_reason(event.reason);
     end.stop_token = event.stop_token;
+    end.repetition = event.repetition;
     end.error = std::move(event.error);
     output_tokens_ = event.output_tokens;
     finish(std::move(end));
@@ -136,6 +139,8 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
     out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
   out.prompt_logprobs = request.prompt_logprobs;
   out.images = std::move(request.images);
+  out.rule = std::move(request.rule);
+  out.repetition = request.repetition;
   return out;
 }
 

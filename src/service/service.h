@@ -42,6 +42,8 @@ struct GenerateRequest {
   std::optional<std::uint32_t> prompt_logprobs;
   std::vector<ImageSpan> images;   // in the prompt, in order
   std::optional<ChatFormat> chat;  // its deltas are ChatDeltas; special tokens never show
+  TokenRuleMaker rule;             // what may come next (see EngineRequest); copies share the maker
+  std::optional<RepetitionLimits> repetition;  // ends an output that is stuck
 };
 
 struct PromptScored {                  // only if prompt_logprobs was asked
@@ -57,10 +59,11 @@ struct ChatDelta {
   chat::OutputParser::Part part = chat::OutputParser::Part::kNone;  // what the token belongs to
 };
 struct Finished {
-  enum class Reason : std::uint8_t { kStop, kToolCalls, kLength, kCancelled, kError };
+  enum class Reason : std::uint8_t { kStop, kToolCalls, kLength, kRepetition, kCancelled, kError };
   Reason reason;
   std::optional<std::string> stop_string;  // which stop string, or...
   std::optional<TokenId> stop_token;       // ...which stop token, ended it
+  std::optional<Repetition> repetition;    // kRepetition: of what
   std::string error;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;
   std::uint64_t thought_tokens = 0;  // of output_tokens; 0 without GenerateRequest::chat

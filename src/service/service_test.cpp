@@ -267,6 +267,38 @@ TEST(Service, WithoutAMaximumItRunsUntilTheContextIsFull) {
             Refusal::Kind::kInvalid);
 }
 
+// Forces the letters of "spam" for ever.
+class Spam final : public TokenRule {
+ public:
+  Result<NextTokens> next(std::span<std::uint32_t>) override {
+    return NextTokens(ForcedToken{Words::bytes("spam")[accepted_ % 4]});
+  }
+  Status accept(TokenId) override {
+    ++accepted_;
+    return {};
+  }
+
+ private:
+  std::size_t accepted_ = 0;
+};
+
+TEST(Service, RulesAndTheRepetitionGuardPassThrough) {
+  House house;
+  GenerateRequest r = house.request();
+  r.output_tokens_max = 600;
+  r.rule = []() -> Result<std::unique_ptr<TokenRule>> {
+    return std::unique_ptr<TokenRule>(std::make_unique<Spam>());
+  };
+  r.repetition = RepetitionLimits{.repeats_min = 3, .tokens_min = 0};
+  const Outcome got = house.run(r);
+  EXPECT_EQ(got.text, "spamspamspam");
+  EXPECT_EQ(got.finished.reason, Finished::Reason::kRepetition);
+  ASSERT_TRUE(got.finished.repetition);
+  EXPECT_EQ(got.finished.repetition->block_tokens, 4U);
+  EXPECT_EQ(got.finished.repetition->repeats, 3U);
+  EXPECT_EQ(got.finished.output_tokens, 12U);
+}
+
 TEST(Service, ErrorsKeepTheTextSoFar) {
   FakeRunnerOptions fake;
   fake.fail_at_step = 3;
@@ -289,7 +321,7 @@ std::string expected(const House& house, const GenerateRequest& r) {
   std::string out;
   for (std::uint64_t n = 0; n < *r.output_tokens_max; ++n) {
     fake_logits(history, {}, logits);
-    const TokenId id = sampler->sample(logits).id;
+    const TokenId id = sampler->sample(logits)->id;
     if (id == house.words.tokenizer->stop()[0] || id == house.words.tokenizer->stop()[1]) break;
     history.push_back(id);
     out += text.push(id);
