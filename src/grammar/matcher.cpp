@@ -1,0 +1,111 @@
+#include "grammar/matcher.h"
+
+#include <fmt/format.h>
+#include <llguidance.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "grammar/deep_stack.h"
+#include "grammar/processor_time.h"
+
+namespace g4::grammar {
+namespace {
+
+// llguidance's defaults, but for less memory: a lexer state takes 1 to 2 kB, and no grammar of our
+// corpus came near 5,000 of them.
+constexpr std::size_t kLexerStatesMax = 50'000;
+
+LlgConstraintInit options(const Vocabulary& vocabulary) {
+  LlgConstraintInit init{};
+  llg_constraint_init_set_defaults(&init, vocabulary.handle());
+  init.log_buffer_level = 0;
+  init.log_stderr_level = 0;
+  init.limits.max_lexer_states = kLexerStatesMax;
+  init.limits.precompute_large_lexemes = true;
+  init.limits.verbose_errors = false;  // they would quote the client's text
+  return init;
+}
+
+// The first line, which says it all; what follows are excerpts and backtraces.
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, std::min(text.find('\n'), std::size_t{300}));
+}
+
+}  // namespace
+
+void Matcher::Free::operator()(LlgMatcher* handle) const { llg_free_matcher(handle); }
+
+Matcher::Matcher(std::shared_ptr<const Vocabulary> vocabulary, LlgMatcher* handle)
+    : vocabulary_(std::move(vocabulary)), handle_(handle) {}
+Matcher::Matcher(Matcher&&) noexcept = default;
+Matcher::~Matcher() = default;
+Matcher& Matcher::operator=(Matcher&& other) noexcept {
+  handle_ = std::move(other.handle_);  // before the vocabulary that it points into goes
+  vocabulary_ = std::move(other.vocabulary_);
+  return *this;
+}
+
+Error Matcher::failure(const char* what) {
+  const char* why = llg_matcher_get_error(handle_.get());
+  return Error{fmt::format("the answer's grammar cannot {}: {}", what,
+                           first_line(why ? why : "it is of another size"))};
+}
+
+Status Matcher::mask(std::span<std::uint32_t> words) {
+  const ProcessorTime start;
+  if (llg_matcher_compute_mask_into(handle_.get(), words.data(), words.size_bytes()) != 0)
+    return failure("say what may come next");
+  if (start.elapsed() > kMaskTimeMax)
+    return Error{
+        fmt::format("the answer's grammar is too expensive: one step took {} ms",
+                    std::chrono::ceil<std::chrono::milliseconds>(start.elapsed()).count())};
+  return {};
+}
+
+Status Matcher::accept(TokenId token) {
+  if (llg_matcher_consume_token(handle_.get(), static_cast<std::uint32_t>(token)) != 0)
+    return failure("take this token");
+  return {};
+}
+
+Status Matcher::rollback(std::size_t tokens) {
+  if (llg_matcher_rollback(handle_.get(), tokens) != 0) return failure("go back");
+  return {};
+}
+
+Result<std::size_t> Matcher::allowed(std::span<const TokenId> tokens) {
+  const std::vector<std::uint32_t> ids(tokens.begin(), tokens.end());
+  const std::int32_t count = llg_matcher_validate_tokens(handle_.get(), ids.data(), ids.size());
+  if (count < 0) return failure("try these tokens");
+  return static_cast<std::size_t>(count);
+}
+
+Result<std::vector<TokenId>> Matcher::forced() {
+  std::vector<std::uint32_t> ids(64);
+  const std::int32_t count = llg_matcher_compute_ff_tokens(handle_.get(), ids.data(), ids.size());
+  if (count < 0) return failure("say what must come next");
+  return std::vector<TokenId>(ids.begin(), ids.begin() + count);
+}
+
+bool Matcher::may_end() { return llg_matcher_is_accepting(handle_.get()); }
+bool Matcher::has_ended() const { return llg_matcher_is_stopped(handle_.get()); }
+
+Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
+    std::shared_ptr<const Vocabulary> vocabulary, const std::string& text) {
+  const LlgConstraintInit init = options(*vocabulary);
+  LlgMatcher* handle = nullptr;
+  if (Status status = on_deep_stack([&] { handle = llg_new_matcher(&init, "lark", text.c_str()); });
+      !status)
+    return std::move(status).error();
+  Matcher matcher(std::move(vocabulary), handle);
+  if (const char* why = llg_matcher_get_error(handle)) return Error{std::string(first_line(why))};
+  return std::shared_ptr<const CompiledGrammar>(new CompiledGrammar(std::move(matcher)));
+}
+
+Matcher CompiledGrammar::start() const {
+  const std::lock_guard lock(mutex_);
+  return Matcher(first_.vocabulary_, llg_clone_matcher(first_.handle_.get()));
+}
+
+}  // namespace g4::grammar
