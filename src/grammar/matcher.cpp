@@ -15,6 +15,8 @@ namespace {
 // llguidance's defaults, but for less memory: a lexer state takes 1 to 2 kB, and no grammar of our
 // corpus came near 5,000 of them.
 constexpr std::size_t kLexerStatesMax = 50'000;
+// An object of 1,000 optional properties predicts 4,000 items at once.
+constexpr std::size_t kItemsInRowMax = 8'000;
 
 LlgConstraintInit options(const Vocabulary& vocabulary) {
   LlgConstraintInit init{};
@@ -22,6 +24,7 @@ LlgConstraintInit options(const Vocabulary& vocabulary) {
   init.log_buffer_level = 0;
   init.log_stderr_level = 0;
   init.limits.max_lexer_states = kLexerStatesMax;
+  init.limits.max_items_in_row = kItemsInRowMax;
   init.limits.precompute_large_lexemes = true;
   init.limits.verbose_errors = false;  // they would quote the client's text
   return init;
