@@ -46,6 +46,7 @@ Matcher::~Matcher() = default;
 Matcher& Matcher::operator=(Matcher&& other) noexcept {
   handle_ = std::move(other.handle_);  // before the vocabulary that it points into goes
   vocabulary_ = std::move(other.vocabulary_);
+  stops_ = other.stops_;
   return *this;
 }
 
@@ -56,6 +57,12 @@ Error Matcher::failure(const char* what) {
 }
 
 Status Matcher::mask(std::span<std::uint32_t> words) {
+  if (stops_ > 0) {
+    std::fill(words.begin(), words.end(), 0);
+    for (const TokenId id : vocabulary_->stops())
+      words[static_cast<std::size_t>(id) / 32] |= 1U << (id % 32);
+    return {};
+  }
   const ProcessorTime start;
   if (llg_matcher_compute_mask_into(handle_.get(), words.data(), words.size_bytes()) != 0)
     return failure("say what may come next");
@@ -67,21 +74,41 @@ Status Matcher::mask(std::span<std::uint32_t> words) {
 }
 
 Status Matcher::accept(TokenId token) {
+  if (vocabulary_->is_stop(token)) {
+    if (stops_ == 0 && !may_end()) return Error{"the answer ends before its grammar allows it"};
+    ++stops_;
+    return {};
+  }
+  if (stops_ > 0) return Error{"the answer goes on after its end"};
   if (llg_matcher_consume_token(handle_.get(), static_cast<std::uint32_t>(token)) != 0)
     return failure("take this token");
   return {};
 }
 
 Status Matcher::rollback(std::size_t tokens) {
-  if (llg_matcher_rollback(handle_.get(), tokens) != 0) return failure("go back");
+  const std::size_t stops = std::min(tokens, stops_);
+  stops_ -= stops;
+  if (llg_matcher_rollback(handle_.get(), tokens - stops) != 0) return failure("go back");
   return {};
 }
 
 Result<std::size_t> Matcher::allowed(std::span<const TokenId> tokens) {
-  const std::vector<std::uint32_t> ids(tokens.begin(), tokens.end());
+  const auto stop = std::find_if(tokens.begin(), tokens.end(),
+                                 [&](TokenId id) { return vocabulary_->is_stop(id); });
+  const std::vector<std::uint32_t> ids(tokens.begin(), stops_ > 0 ? tokens.begin() : stop);
   const std::int32_t count = llg_matcher_validate_tokens(handle_.get(), ids.data(), ids.size());
   if (count < 0) return failure("try these tokens");
-  return static_cast<std::size_t>(count);
+  const auto valid = static_cast<std::size_t>(count);
+  if (valid < ids.size() || valid == tokens.size() || stop != tokens.begin() + count) return valid;
+  // The stop tokens that follow are allowed if the answer may end there.
+  if (llg_matcher_consume_tokens(handle_.get(), ids.data(), ids.size()) != 0)
+    return failure("try these tokens");
+  const bool ends = stops_ > 0 || may_end();
+  if (llg_matcher_rollback(handle_.get(), ids.size()) != 0) return failure("go back");
+  if (!ends) return valid;
+  const auto other =
+      std::find_if(stop, tokens.end(), [&](TokenId id) { return !vocabulary_->is_stop(id); });
+  return static_cast<std::size_t>(other - tokens.begin());
 }
 
 Result<std::vector<TokenId>> Matcher::forced() {
@@ -91,8 +118,8 @@ Result<std::vector<TokenId>> Matcher::forced() {
   return std::vector<TokenId>(ids.begin(), ids.begin() + count);
 }
 
-bool Matcher::may_end() { return llg_matcher_is_accepting(handle_.get()); }
-bool Matcher::has_ended() const { return llg_matcher_is_stopped(handle_.get()); }
+bool Matcher::may_end() { return stops_ > 0 || llg_matcher_is_accepting(handle_.get()); }
+bool Matcher::has_ended() const { return stops_ > 0 || llg_matcher_is_stopped(handle_.get()); }
 
 Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
     std::shared_ptr<const Vocabulary> vocabulary, const std::string& text) {

@@ -57,6 +57,8 @@ class Matcher {
   };
   std::shared_ptr<const Vocabulary> vocabulary_;  // outlives handle_
   std::unique_ptr<LlgMatcher, Free> handle_;
+  // llguidance never hears of stop tokens: it counts some of them, not others, in its rollbacks.
+  std::size_t stops_ = 0;  // accepted
 };
 
 class CompiledGrammar {

@@ -96,7 +96,8 @@ Result<TokenTable> read_table(std::span<const std::byte> bytes) {
     table.lengths.resize(sizes[0]);
     table.bytes.resize(sizes[1]);
     table.stops.resize(sizes[2]);
-    return take(bytes, std::span<std::uint32_t>(table.lengths)) && take(bytes, std::span<TokenId>(table.stops)) &&
+    return take(bytes, std::span<std::uint32_t>(table.lengths)) &&
+           take(bytes, std::span<TokenId>(table.stops)) &&
            take(bytes, std::span<char>(table.bytes)) && bytes.empty();
   };
   if (!fits()) return Error{"the probe got half a vocabulary"};

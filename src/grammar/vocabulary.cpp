@@ -42,8 +42,7 @@ Status check(const TokenTable& table) {
 Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(
     const TokenTable& table, std::shared_ptr<const Tokenizer> tokenizer) {
   if (Status status = check(table); !status) return std::move(status).error();
-  const std::shared_ptr<Vocabulary> vocabulary(
-      new Vocabulary(table.lengths.size(), std::move(tokenizer)));
+  const std::shared_ptr<Vocabulary> vocabulary(new Vocabulary(table, std::move(tokenizer)));
   const std::vector<LlgToken> stops(table.stops.begin(), table.stops.end());
   LlgTokenizerInitV2 init{};
   init.struct_size = sizeof(init);

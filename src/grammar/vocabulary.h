@@ -4,7 +4,10 @@
 // Threads: immutable; any thread.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "grammar/token_table.h"
@@ -24,13 +27,18 @@ class Vocabulary {
   Vocabulary& operator=(const Vocabulary&) = delete;
 
   std::size_t size() const { return size_; }
+  std::span<const TokenId> stops() const { return stops_; }
+  bool is_stop(TokenId token) const {
+    return std::find(stops_.begin(), stops_.end(), token) != stops_.end();
+  }
   const LlgTokenizer* handle() const { return handle_; }
 
  private:
-  Vocabulary(std::size_t size, std::shared_ptr<const Tokenizer> tokenizer)
-      : size_(size), tokenizer_(std::move(tokenizer)) {}
+  Vocabulary(const TokenTable& table, std::shared_ptr<const Tokenizer> tokenizer)
+      : size_(table.lengths.size()), stops_(table.stops), tokenizer_(std::move(tokenizer)) {}
 
   std::size_t size_;
+  std::vector<TokenId> stops_;
   std::shared_ptr<const Tokenizer> tokenizer_;  // outlives handle_, which calls it
   LlgTokenizer* handle_ = nullptr;
 };
