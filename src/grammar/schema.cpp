@@ -128,6 +128,7 @@ class SchemaWalk {
     }
     combined_ = combined_ || combines(out);
     if (const char* type = implied_type(out)) out["type"] = type;
+    bound_integers(out);
     return json::value(std::move(out));
   }
 
@@ -243,10 +244,34 @@ class SchemaWalk {
     return json::value(static_cast<std::uint64_t>(number));
   }
 
+  // Whole numbers without bounds get those of 64 bits: few programs read longer ones.
+  static void bound_integers(json::object& out) {
+    const auto says = [&](const char* key) { return out.contains(key); };
+    if (!is_integer(out) || says("enum") || says("const") || says("multipleOf")) return;
+    if (!says("minimum") && !says("exclusiveMinimum")) out["minimum"] = -Limits::kIntegerMax;
+    if (!says("maximum") && !says("exclusiveMaximum")) out["maximum"] = Limits::kIntegerMax;
+  }
+
+  static bool is_integer(const json::object& out) {
+    const json::value* type = out.if_contains("type");
+    if (!type) return false;
+    if (const json::string* name = type->if_string()) return *name == "integer";
+    bool integer = false;
+    for (const json::value& name : type->get_array()) {
+      if (name.get_string() == "number") return false;
+      integer = integer || name.get_string() == "integer";
+    }
+    return integer;
+  }
+
   Result<json::value> bound(const Place& place, const json::value& value) {
     if (value.is_bool() && place.step.starts_with("exclusive")) return value;  // draft 4
     if (!value.is_number() || !std::isfinite(value.to_number<double>()))
       return at(place, "a bound is a number");
+    // Bounds of 64 bits and a little more, as generators write them: llguidance cannot count there.
+    const double number = value.to_number<double>();
+    if (std::abs(number) >= 0x1p63 && std::abs(number) <= 0x1p64)
+      return json::value(number < 0 ? -Limits::kIntegerMax : Limits::kIntegerMax);
     return value;
   }
 

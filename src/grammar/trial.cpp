@@ -1,9 +1,9 @@
 #include "grammar/trial.h"
 
-#include <bit>
 #include <random>
 #include <vector>
 
+#include "grammar/mask.h"
 #include "grammar/matcher.h"
 #include "grammar/processor_time.h"
 
@@ -33,26 +33,13 @@ class Walker {
 
  private:
   TokenId draw() {
-    std::size_t count = 0;
-    for (const std::uint32_t word : words_) count += static_cast<std::size_t>(std::popcount(word));
-    TokenId best = nth(random_() % count);
+    const std::size_t count = count_allowed(words_);
+    TokenId best = nth_allowed(words_, random_() % count);
     for (int i = 0; i < 4; ++i)
-      if (const TokenId other = nth(random_() % count); length(other) < length(best)) best = other;
+      if (const TokenId other = nth_allowed(words_, random_() % count);
+          length(other) < length(best))
+        best = other;
     return best;
-  }
-
-  TokenId nth(std::size_t n) const {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-      std::uint32_t word = words_[i];
-      const auto bits = static_cast<std::size_t>(std::popcount(word));
-      if (n >= bits) {
-        n -= bits;
-        continue;
-      }
-      for (; n > 0; --n) word &= word - 1;
-      return static_cast<TokenId>(i * 32 + static_cast<std::size_t>(std::countr_zero(word)));
-    }
-    return 0;
   }
 
   std::uint32_t length(TokenId id) const { return lengths_[static_cast<std::size_t>(id)]; }
