@@ -141,7 +141,7 @@ TEST(DecoderClient, SaysWhichProgramIsMissing) {
   ASSERT_FALSE(image);
   EXPECT_EQ(image.error().fault, Fault::kOurs);
   EXPECT_EQ(image.error().message,
-            "cannot start the media decoder /nowhere/gemma4-decoder: No such file or directory");
+            "no media decoder: cannot start /nowhere/gemma4-decoder: No such file or directory");
 }
 
 TEST(DecoderClient, ServesManyThreads) {

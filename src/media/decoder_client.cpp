@@ -6,8 +6,6 @@
 
 #include <array>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,12 +17,7 @@
 namespace g4 {
 namespace {
 
-std::string decoder_program() {
-  if (const char* named = std::getenv("G4_DECODER")) return named;
-  std::error_code failure;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failure);
-  return (self.parent_path() / "gemma4-decoder").string();
-}
+std::string decoder_program() { return program_beside("gemma4-decoder", "G4_DECODER"); }
 
 // The spare decoder, started ahead of the next file.
 class Spare {

@@ -4,21 +4,16 @@
 // Failure: I/O fails once the deadline has passed or the process has gone; end() then says how.
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
+#include "base/child_process.h"
 #include "base/result.h"
 
 namespace g4 {
-
-using Deadline = std::chrono::steady_clock::time_point;
 
 struct Ending {
   enum class Kind : std::uint8_t { kLate, kSignal, kCode };
@@ -29,24 +24,21 @@ struct Ending {
 class DecoderProcess {
  public:
   static Result<std::unique_ptr<DecoderProcess>> start(const std::string& program);
-  ~DecoderProcess();
-  DecoderProcess(const DecoderProcess&) = delete;
-  DecoderProcess& operator=(const DecoderProcess&) = delete;
 
-  bool running();
-  bool send(std::span<const std::byte> bytes, Deadline deadline);
-  bool receive(std::span<std::byte> bytes, Deadline deadline);
+  bool running() { return process_->running(); }
+  bool send(std::span<const std::byte> bytes, Deadline deadline) {
+    return send_all(process_->socket(), bytes, deadline);
+  }
+  bool receive(std::span<std::byte> bytes, Deadline deadline) {
+    return receive_all(process_->socket(), bytes, deadline);
+  }
   // How it ended, after send() or receive() failed; ends it if it has not.
   Ending end(Deadline deadline);
 
  private:
-  DecoderProcess(pid_t process, int socket) : process_(process), socket_(socket) {}
-  bool wait_for(short events, Deadline deadline) const;
-  void reap(int options);
+  explicit DecoderProcess(std::unique_ptr<ChildProcess> process) : process_(std::move(process)) {}
 
-  pid_t process_;
-  int socket_;
-  std::optional<int> status_;  // of waitpid, once it has ended
+  std::unique_ptr<ChildProcess> process_;
 };
 
 }  // namespace g4

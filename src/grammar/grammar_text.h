@@ -1,0 +1,30 @@
+// A constraint as the Lark text that llguidance compiles.
+//
+// Pure; the same constraint gives the same text, so that the text is what a cache goes by. Clients'
+// schemas and patterns are checked on the way (schema.h, pattern.h); an Error is a sentence for
+// them. Lark itself never comes from a client: it can name control tokens and has no limits that
+// hold (README.md).
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "grammar/constraint.h"
+
+namespace g4::grammar {
+
+// Distinct from std::string, so that no other text is ever compiled.
+class GrammarText {
+ public:
+  const std::string& lark() const { return lark_; }
+
+ private:
+  friend Result<GrammarText> write_grammar(const Constraint& constraint,
+                                           const MarkerTokens& tokens);
+  explicit GrammarText(std::string lark) : lark_(std::move(lark)) {}
+  std::string lark_;
+};
+
+Result<GrammarText> write_grammar(const Constraint& constraint, const MarkerTokens& tokens);
+
+}  // namespace g4::grammar

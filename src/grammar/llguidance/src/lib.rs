@@ -1,0 +1,2 @@
+//! llguidance's C interface as a static library; see ../README.md.
+pub use llguidance::ffi::*;

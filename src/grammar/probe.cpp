@@ -1,0 +1,177 @@
+#include "grammar/probe.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "grammar/probe_protocol.h"
+
+namespace g4::grammar {
+namespace {
+
+constexpr int kAtOnce = 2;
+constexpr int kWaitingMax = 32;
+constexpr std::chrono::seconds kTurnMax{20};
+constexpr std::chrono::seconds kStartMax{60};   // it makes a trie of the vocabulary first
+constexpr std::chrono::seconds kAnswerMax{12};  // a child ends itself before that
+constexpr std::chrono::seconds kSendMax{5};
+
+GrammarError too_dear() {
+  return {{"the grammar takes too much time or memory; fewer or simpler parts may do"},
+          GrammarError::Fault::kClient};
+}
+GrammarError we_failed(std::string sentence) {
+  return {{std::move(sentence)}, GrammarError::Fault::kOurs};
+}
+GrammarError busy() {
+  return {{"too many new grammars are being checked; try again later"}, GrammarError::Fault::kBusy};
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// The table as a file in memory; -1 if there is no room for one.
+int file_of(const TokenTable& table) {
+  const int file = ::memfd_create("g4-vocabulary", MFD_CLOEXEC);
+  if (file < 0) return -1;
+  const std::vector<std::byte> bytes = write_table(table);
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t n = ::write(file, bytes.data() + written, bytes.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      ::close(file);
+      return -1;
+    }
+    written += static_cast<std::size_t>(n);
+  }
+  return file;
+}
+
+void limit_waiting(int socket) {
+  const timeval send{kSendMax.count(), 0}, receive{kStartMax.count(), 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send));
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof(receive));
+}
+
+}  // namespace
+
+Probe::Probe(const TokenTable& table) : table_(file_of(table)) {
+  const Lock lock(mutex_);
+  (void)start();  // if it fails, the first grammar meets the error and says so
+}
+
+Probe::~Probe() {
+  if (table_ >= 0) ::close(table_);
+}
+
+std::optional<GrammarError> Probe::objection(const GrammarText& text) {
+  if (!take_turn()) return busy();
+  std::optional<GrammarError> objection = ask(text);
+  give_turn();
+  return objection;
+}
+
+bool Probe::take_turn() {
+  const auto until = std::chrono::steady_clock::now() + kTurnMax;
+  const Lock lock(turns_mutex_);
+  if (waiting_ >= kWaitingMax) return false;
+  ++waiting_;
+  while (at_work_ >= kAtOnce &&
+         turn_over_.wait_until(turns_mutex_, until) != std::cv_status::timeout) {
+  }
+  --waiting_;
+  if (at_work_ >= kAtOnce) return false;
+  ++at_work_;
+  return true;
+}
+
+void Probe::give_turn() {
+  const Lock lock(turns_mutex_);
+  --at_work_;
+  turn_over_.notify_one();
+}
+
+std::optional<GrammarError> Probe::ask(const GrammarText& text) {
+  const Deadline deadline = std::chrono::steady_clock::now() + kStartMax + kAnswerMax;
+  auto opened = open_conversation();
+  if (!opened) return we_failed(opened.error().message);
+  const Descriptor socket(*opened);
+  const Deadline answer_until = std::min(deadline, std::chrono::steady_clock::now() + kAnswerMax);
+  const auto bytes = static_cast<std::uint32_t>(text.lark().size());
+  (void)(send_all(socket.get(), std::as_bytes(std::span(&bytes, 1)), answer_until) &&
+         send_all(socket.get(), std::as_bytes(std::span(text.lark())), answer_until));
+  std::string answer(1 + kSentenceBytesMax + 1, ' ');
+  const auto got =
+      receive_rest(socket.get(), std::as_writable_bytes(std::span(answer)), answer_until);
+  if (!got || *got == 0) {
+    if (!is_running()) return we_failed("the grammar probe has ended");
+    return too_dear();
+  }
+  const auto word = static_cast<ProbeWord>(answer[0]);
+  if (word == ProbeWord::kPassed) return {};
+  if (word == ProbeWord::kBusy) return busy();
+  return GrammarError{{answer.substr(1, *got - 1)}, GrammarError::Fault::kClient};
+}
+
+bool Probe::is_running() {
+  const Lock lock(mutex_);
+  return process_ && process_->running();
+}
+
+Result<int> Probe::open_conversation() {
+  const Lock lock(mutex_);
+  if (!process_ || !process_->running())
+    if (Status status = start(); !status) return std::move(status).error();
+  if (Status status = await_ready(); !status) return std::move(status).error();
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return Error{fmt::format("cannot make a socket: {}", std::strerror(errno))};
+  const bool sent = send_packet(process_->socket(), ProbeWord::kGrammar, ends[1]);
+  ::close(ends[1]);
+  if (sent) return ends[0];
+  ::close(ends[0]);
+  process_.reset();
+  return Error{"the grammar probe does not listen"};
+}
+
+Status Probe::start() {
+  ready_ = false;
+  process_.reset();
+  if (table_ < 0) return Error{"there is no memory for the grammar probe"};
+  auto started = ChildProcess::start(program_beside("gemma4-grammar-probe", "G4_GRAMMAR_PROBE"),
+                                     ChildProcess::Socket::kPackets);
+  if (!started) return Error{"no grammar probe: " + started.error().message};
+  process_ = *std::move(started);
+  limit_waiting(process_->socket());
+  if (!send_packet(process_->socket(), ProbeWord::kVocabulary, table_))
+    return Error{"the grammar probe does not listen"};
+  return {};
+}
+
+Status Probe::await_ready() {
+  if (ready_) return {};
+  const auto packet = receive_packet(process_->socket());
+  ready_ = packet && packet->word == ProbeWord::kReady;
+  if (ready_) return {};
+  process_.reset();
+  return Error{"the grammar probe did not start"};
+}
+
+}  // namespace g4::grammar

@@ -1,0 +1,36 @@
+// A client's JSON schema, read by rules of our own before llguidance sees any of it.
+//
+// The walk writes a new schema that holds only what it understood and found within limits; that one
+// is compiled, never the client's. Sentences name the place: "#/properties/age/multipleOf: ...".
+//
+// Meaning, where JSON Schema leaves room or drafts differ:
+//   - Unknown keywords and formats say nothing, as the specification wants it. Keywords that do
+//     say something and cannot be enforced (not, if, uniqueItems: true, ...) are refused.
+//   - A schema without `type` that speaks of members only is one of an object, and so on.
+//   - `oneOf` is taken if its alternatives can be shown not to overlap.
+//   - References lead to places of the same document.
+// The result's references are to "#" or "#/$defs/NAME" with a definition there.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "base/result.h"
+
+namespace g4::grammar {
+
+struct SchemaLimits {
+  // What llguidance needs a limit for, as measured; see README.md.
+  static constexpr std::size_t kBytesMax = 256 * 1024;  // of the schema written out
+  static constexpr std::size_t kDepthMax = 64;
+  static constexpr std::size_t kNodesMax = 10'000;
+  static constexpr std::size_t kPropertiesMax = 1'000;   // in all
+  static constexpr std::size_t kEnumValuesMax = 5'000;   // in all
+  static constexpr std::size_t kDefinitionsMax = 500;    // that are referred to
+  static constexpr std::uint64_t kMultipleMax = 10'000;  // digits of multipleOf, without a point
+  static constexpr std::uint64_t kMultipleWorkMax = 50'000;  // of all of them, added up
+  static constexpr std::uint64_t kCountMax = 1'000'000;      // of minLength, maxItems, ...
+};
+
+Result<boost::json::object> check_schema(const boost::json::value& schema);
+
+}  // namespace g4::grammar
