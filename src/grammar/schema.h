@@ -29,6 +29,9 @@ struct SchemaLimits {
   static constexpr std::uint64_t kMultipleMax = 10'000;  // digits of multipleOf, without a point
   static constexpr std::uint64_t kMultipleWorkMax = 50'000;  // of all of them, added up
   static constexpr std::uint64_t kCountMax = 1'000'000;      // of minLength, maxItems, ...
+  // The last whole number before 2^63 that is a double too: llguidance reads bounds as doubles and
+  // counts in 64 bits.
+  static constexpr std::int64_t kIntegerMax = 9'223'372'036'854'774'784;
 };
 
 Result<boost::json::object> check_schema(const boost::json::value& schema);
