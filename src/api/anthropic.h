@@ -18,9 +18,7 @@ namespace g4::api {
 
 struct MessagesRequest : ConversationRequest {
   bool stream = false;
-  bool show_thoughts = true;                        // else a client gets their signature only
-  std::optional<std::uint64_t> thought_tokens_max;  // "budget_tokens"
-  std::optional<boost::json::object> output_schema;
+  bool show_thoughts = true;  // else a client gets their signature only
 };
 
 Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel& model,

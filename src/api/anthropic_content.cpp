@@ -336,6 +336,7 @@ Result<std::vector<chat::Tool>> read_anthropic_tools(const json::object& request
     tool.description = G4_TRY(optional_string(*entry, "description", path)).value_or("");
     if (find(*entry, "input_schema") != nullptr)
       tool.parameters = *G4_TRY(need_object(*entry, "input_schema", path));
+    tool.strict = G4_TRY(optional_bool(*entry, "strict", path)).value_or(false);
     tools.push_back(std::move(tool));
   }
   return tools;

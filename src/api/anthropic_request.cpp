@@ -10,16 +10,14 @@ namespace {
 
 namespace json = boost::json;
 
-struct Thinking {
-  bool wanted = false;
+struct ShownThinking : Thinking {
   bool shown = true;
-  std::optional<std::uint64_t> tokens_max;
 };
 
 // {"type": "enabled", "budget_tokens"}, "adaptive" or "disabled". An adaptive model decides for
 // itself, so one that cannot think just does not.
-Thinking read_thinking(Fields& fields, const ServedModel& model) {
-  Thinking thinking;
+ShownThinking read_thinking(Fields& fields, const ServedModel& model) {
+  ShownThinking thinking;
   const json::value* value = fields.find("thinking");
   if (!value) return thinking;
   if (!value->is_object()) {
@@ -71,29 +69,32 @@ Parsed<ToolUse> read_tool_use(Fields& fields, const json::object& request,
 }
 
 // "output_config": {"format": {"type": "json_schema", "schema"}}
-std::optional<json::object> read_output_schema(Fields& fields) {
+AnswerFormat read_output_format(Fields& fields) {
   fields.refuse({"output_format"}, "use \"output_config\" instead");
   const json::value* config = fields.find("output_config");
-  if (!config) return std::nullopt;
+  if (!config) return {};
   if (!config->is_object()) {
     fields.fail("output_config", "\"output_config\" should be an object");
-    return std::nullopt;
+    return {};
   }
   Fields inner(config->get_object(), "output_config.");
   const json::value* format = inner.find("format");
-  if (!format) return std::nullopt;
-  const json::object* object = format->if_object();
-  const json::value* type = object ? object->if_contains("type") : nullptr;
-  const json::value* schema = object ? object->if_contains("schema") : nullptr;
-  if (type && *type == "json_schema" && schema && schema->is_object()) return schema->get_object();
-  fields.fail("output_config.format",
-              "\"output_config.format\" should be {\"type\": \"json_schema\", \"schema\": {...}}");
-  return std::nullopt;
+  if (!format) return {};
+  if (!format->is_object()) {
+    fields.fail("output_config.format", "\"output_config.format\" should be an object");
+    return {};
+  }
+  Fields said(format->get_object(), "output_config.format.");
+  AnswerFormat found = read_typed_format(said, "");
+  if (said.error()) fields.fail(*said.error()->param, said.error()->message);
+  return found;
 }
 
-Parsed<Conversation> read_conversation(Fields& fields, const json::object& request, bool thinking,
-                                       const ServedModel& model) {
+Parsed<Conversation> read_conversation(Fields& fields, const json::object& request,
+                                       const Thinking& thinking, const ServedModel& model,
+                                       const Tokenizer& tokenizer) {
   fields.refuse({"mcp_servers"}, "this server calls no other servers");
+  AnswerFormat format = read_output_format(fields);
   if (fields.error()) return *fields.error();
   auto talk = read_anthropic_talk(request);
   if (!talk)
@@ -102,12 +103,14 @@ Parsed<Conversation> read_conversation(Fields& fields, const json::object& reque
   auto tools = read_tool_use(fields, request, model);
   if (auto* error = std::get_if<ApiError>(&tools)) return *error;
   chat::ChatOptions options;
-  options.thinking = thinking;
+  options.thinking = thinking.wanted;
   options.continue_final = talk->continues;
   options.add_generation_prompt = !talk->continues;
   return to_conversation(
-      fields, {"messages", std::move(talk->messages), std::move(std::get<ToolUse>(tools)), options},
-      model);
+      fields,
+      {"messages", std::move(talk->messages), std::move(std::get<ToolUse>(tools)), options,
+       thinking.tokens_max, std::move(format)},
+      model, tokenizer);
 }
 
 // Threads would be kept here between requests. Clients that try them send the whole conversation
@@ -157,20 +160,14 @@ Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel&
   prompt.sampling = read_sampling(fields, model, tokenizer);
   prompt.stop = read_stop_strings(fields, "stop_sequences");
   request.stream = fields.boolean("stream", false);
-  const Thinking thinking = read_thinking(fields, model);
+  const ShownThinking thinking = read_thinking(fields, model);
   request.show_thoughts = thinking.shown;
-  request.thought_tokens_max = thinking.tokens_max;
-  check_thinking(fields, "thinking", {.thinking = thinking.wanted}, model);
-  request.output_schema = read_output_schema(fields);
-  if (request.output_schema)
-    fields.fail("output_config.format", "\"output_config.format\" is not supported yet");
-  if (auto error = take_conversation(read_conversation(fields, object, thinking.wanted, model),
+  prompt.repetition = read_repetition(fields, RepetitionLimits{});
+  check_thinking(fields, "thinking", thinking.wanted, model);
+  if (auto error = take_conversation(read_conversation(fields, object, thinking, model, tokenizer),
                                      tokenizer, request))
     return *error;
-  const ToolUse& use = request.conversation.tool_use;
-  if (use.choice == ToolUse::Choice::kRequired)
-    return invalid("tool_choice", "\"tool_choice\" other than auto and none is not supported yet");
-  prompt.chat = ChatFormat{use.tools, !use.parallel};
+  shape_answer(request.conversation, prompt);
   return request;
 }
 
@@ -181,9 +178,9 @@ Parsed<ConversationRequest> parse_count_tokens(std::string_view body, const Serv
   const json::object& object = std::get<json::object>(parsed);
   Fields fields(object);
   ConversationRequest request;
-  const Thinking thinking = read_thinking(fields, model);
-  check_thinking(fields, "thinking", {.thinking = thinking.wanted}, model);
-  if (auto error = take_conversation(read_conversation(fields, object, thinking.wanted, model),
+  const ShownThinking thinking = read_thinking(fields, model);
+  check_thinking(fields, "thinking", thinking.wanted, model);
+  if (auto error = take_conversation(read_conversation(fields, object, thinking, model, tokenizer),
                                      tokenizer, request))
     return *error;
   return request;

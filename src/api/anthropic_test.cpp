@@ -183,7 +183,7 @@ TEST(AnthropicRequest, ThinkingIsEnabledAdaptiveOrDisabled) {
   const auto parsed = parse(std::string(kUser) +
                             R"(, "thinking": {"type": "enabled", "budget_tokens": 2000,
                                               "display": "omitted"})");
-  EXPECT_EQ(std::get<MessagesRequest>(parsed).thought_tokens_max, 2000U);
+  EXPECT_EQ(std::get<MessagesRequest>(parsed).prompt.form.thought_tokens_max, 2000U);
   EXPECT_FALSE(std::get<MessagesRequest>(parsed).show_thoughts);
   ServedModel simple = chat_model();
   simple.chat_template = chat::TemplateKind::kGemma3;

@@ -104,6 +104,8 @@ json::object MessagesWriter::ending(const Finished& finished) const {
     object["stop_reason"] = finished.output_tokens < request_.prompt.output_tokens_max
                                 ? "model_context_window_exceeded"
                                 : "max_tokens";
+  } else if (finished.reason == Finished::Reason::kRepetition) {
+    object["stop_reason"] = "repetition";  // not Anthropic's: they have no word for it
   } else if (finished.stop_string) {
     object["stop_reason"] = "stop_sequence";
     object["stop_sequence"] = *finished.stop_string;

@@ -15,6 +15,9 @@ constexpr std::int64_t kTopLogprobsMax = 20;
 
 // What would change the answer and is not computed yet, by name.
 void refuse_unsupported(Fields& fields) {
+  fields.refuse({"thinking"},
+                "say \"reasoning_effort\", or \"chat_template_kwargs\": "
+                "{\"enable_thinking\": true}");
   fields.refuse({"functions", "function_call"}, "use \"tools\" and \"tool_choice\" instead");
   fields.refuse({"audio"}, "this model makes text only");
   fields.refuse({"web_search_options"}, "this server does not search the web");
@@ -24,24 +27,32 @@ void refuse_unsupported(Fields& fields) {
     fields.fail("modalities", "\"modalities\" other than [\"text\"] is not supported");
 }
 
-chat::ChatOptions read_options(Fields& fields, const ServedModel& model) {
-  chat::ChatOptions options;
+// Options of the template and bounds of the thought.
+Talk read_options(Fields& fields, const ServedModel& model) {
+  Talk talk;
+  chat::ChatOptions& options = talk.options;
   options.add_generation_prompt = fields.boolean("add_generation_prompt", true);
   options.continue_final = fields.boolean("continue_final_message", false);
   if (options.continue_final) options.add_generation_prompt = false;
   if (const json::value* extra = fields.find("chat_template_kwargs")) {
     if (!extra->is_object()) {
       fields.fail("chat_template_kwargs", "\"chat_template_kwargs\" should be an object");
-      return options;
+      return talk;
     }
     Fields inner(extra->get_object(), "chat_template_kwargs.");
     options.preserve_thinking = inner.boolean("preserve_thinking", false);
     options.thinking = inner.boolean("enable_thinking", false);
     if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
   }
-  options.thinking |= read_effort(fields, "reasoning_effort");
-  check_thinking(fields, "reasoning_effort", options, model);
-  return options;
+  const Thinking effort = read_effort(fields, "reasoning_effort");
+  options.thinking |= effort.wanted;
+  talk.thought_tokens_max = effort.tokens_max;
+  if (const auto budget = fields.integer("thinking_token_budget", -1, INT64_MAX)) {
+    talk.thought_tokens_max.reset();
+    if (*budget >= 0) talk.thought_tokens_max = static_cast<std::uint64_t>(*budget);
+  }
+  check_thinking(fields, "reasoning_effort", options.thinking, model);
+  return talk;
 }
 
 json::array ids_of(std::span<const SampledToken> tokens) {
@@ -52,9 +63,12 @@ json::array ids_of(std::span<const SampledToken> tokens) {
 
 }  // namespace
 
-Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model) {
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
+                                       const Tokenizer& tokenizer) {
   refuse_unsupported(fields);
-  const chat::ChatOptions options = read_options(fields, model);
+  Talk talk = read_options(fields, model);
+  talk.list = "messages";
+  talk.format = read_answer_format(fields);
   const json::value* value = fields.find("messages");
   if (!value) fields.fail("messages", "\"messages\" is required");
   if (fields.error()) return *fields.error();
@@ -62,9 +76,9 @@ Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model)
   if (!messages) return from_chat(messages.error(), "messages");
   auto tools = read_tools(fields, model);
   if (auto* error = std::get_if<ApiError>(&tools)) return *error;
-  return to_conversation(
-      fields, {"messages", *std::move(messages), std::move(std::get<ToolUse>(tools)), options},
-      model);
+  talk.messages = *std::move(messages);
+  talk.tool_use = std::move(std::get<ToolUse>(tools));
+  return to_conversation(fields, std::move(talk), model, tokenizer);
 }
 
 Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
@@ -88,17 +102,13 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
-  auto read = read_conversation(fields, model);
+  request.prompt.repetition = read_repetition(fields, RepetitionLimits{});
+  auto read = read_conversation(fields, model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&read)) return *error;
   request.conversation = std::move(std::get<Conversation>(read));
   request.show_thoughts = fields.boolean("include_reasoning", true);
   if (fields.error()) return *fields.error();
-  const ToolUse& use = request.conversation.tool_use;
-  if (use.choice == ToolUse::Choice::kRequired)
-    return invalid("tool_choice", "\"tool_choice\" other than auto and none is not supported yet");
-  // With special tokens shown the answer is raw text.
-  if (request.prompt.skip_special_tokens)
-    request.prompt.chat = ChatFormat{use.tools, !use.parallel};
+  shape_answer(request.conversation, request.prompt);
   if (!request.conversation.media.empty()) {
     if (keep) return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
     return request;

@@ -29,7 +29,8 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
 
 // The conversation in `fields`, for chat and /tokenize alike: what would change it and is not
 // computed here is refused by name.
-Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model);
+Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
+                                       const Tokenizer& tokenizer);
 
 class ChatWriter {
  public:

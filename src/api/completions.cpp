@@ -127,6 +127,8 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   GenerateRequest shared;
   read_generation(fields, model, tokenizer, shared);
   shared.output_tokens_max = kOutputTokensDefault;
+  shared.repetition = read_repetition(fields, std::nullopt);  // raw text may be anything
+  auto grammars = write_grammars(read_answer_format(fields), {}, tokenizer);
   if (const auto most = fields.integer("max_tokens", 0, INT64_MAX))
     shared.output_tokens_max = static_cast<std::uint64_t>(*most);
   if (const auto top = fields.integer("logprobs", 0, 100))
@@ -151,6 +153,8 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   fields.refuse({"suffix"}, "this model does not fill in the middle");
   fields.refuse({"tools", "functions"}, "tool calling is not part of this server yet");
   if (fields.error()) return *fields.error();
+  if (auto* error = std::get_if<ApiError>(&grammars)) return *std::move(error);
+  request.answer_grammars = std::get<AnswerGrammars>(std::move(grammars));
   return request;
 }
 

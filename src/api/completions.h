@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/answer_format.h"
 #include "api/fields.h"
 #include "api/generation.h"
 #include "api/logprobs.h"
@@ -23,6 +24,13 @@ struct CompletionRequest : DeliveryFields {  // n: choices of each prompt
   std::vector<GenerateRequest> prompts;      // one for each prompt, not yet for each choice
   std::vector<PromptEcho> echoes;            // by prompt
   bool echo = false;
+  AnswerGrammars answer_grammars;
+
+  const AnswerGrammars& grammars() const { return answer_grammars; }
+  void take(const CompiledGrammars& compiled) {
+    for (GenerateRequest& prompt : prompts) prompt.form.answer = compiled.answer;
+    answer_grammars = {};
+  }
   std::size_t choices() const { return prompts.size() * n; }
   GenerateRequest choice(std::size_t i) const {
     return for_choice(prompts[i / n], static_cast<std::uint32_t>(i % n));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace g4::api {
@@ -34,7 +33,17 @@ void ConversationRequest::take(SeenConversation seen) {
   conversation = {};
 }
 
-Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model) {
+void ConversationRequest::take(CompiledGrammars compiled) {
+  prompt.form.answer = std::move(compiled.answer);
+  prompt.form.calls = std::move(compiled.calls);
+  conversation.grammars = {};
+}
+
+Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model,
+                                     const Tokenizer& tokenizer) {
+  auto grammars = write_grammars(talk.format, talk.tool_use, tokenizer);
+  if (auto* error = std::get_if<ApiError>(&grammars)) return *std::move(error);
+  tell_format(talk.format, talk.messages);
   if (const Status media = check_media(talk.messages, model); !media)
     return from_chat(media.error(), talk.list);
   auto media = read_media(fields, talk.messages);
@@ -44,24 +53,37 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
   auto rendered = chat::render(model.chat_template, talk.messages,
                                std::span(tools.begin(), tools.size()), talk.options);
   if (!rendered) return from_chat(rendered.error(), talk.list);
-  return Conversation{*std::move(rendered), std::move(std::get<std::vector<RequestMedium>>(media)),
-                      std::move(talk.tool_use), std::move(talk.list)};
+  return Conversation{*std::move(rendered),
+                      std::move(std::get<std::vector<RequestMedium>>(media)),
+                      std::move(talk.tool_use),
+                      std::move(talk.list),
+                      {talk.options.thinking, talk.thought_tokens_max},
+                      std::move(std::get<AnswerGrammars>(grammars))};
 }
 
-bool read_effort(Fields& fields, std::string_view key) {
+void shape_answer(const Conversation& conversation, GenerateRequest& prompt) {
+  const ToolUse& use = conversation.tool_use;
+  // With special tokens shown the answer is raw text.
+  if (prompt.skip_special_tokens) prompt.chat = ChatFormat{use.tools, !use.parallel};
+  prompt.form.may_think = conversation.thinking.wanted;
+  prompt.form.thought_tokens_max = conversation.thinking.tokens_max;
+}
+
+Thinking read_effort(Fields& fields, std::string_view key) {
   const auto effort = fields.string(key);
-  if (!effort || *effort == "none") return false;
-  constexpr std::string_view kEfforts[] = {"minimal", "low", "medium", "high", "xhigh", "max"};
-  if (std::ranges::find(kEfforts, *effort) == std::end(kEfforts))
+  if (!effort || *effort == "none") return {};
+  if (*effort == "minimal") return {true, 256};
+  if (*effort == "low") return {true, 1'024};
+  if (*effort == "medium") return {true, 8'192};
+  if (*effort != "high" && *effort != "xhigh" && *effort != "max")
     fields.fail(key, fmt::format("\"{}\" is \"{}\", expected none, minimal, low, medium, high, "
                                  "xhigh or max",
                                  fields.path(key), *effort));
-  return true;
+  return {true, std::nullopt};
 }
 
-void check_thinking(Fields& fields, std::string_view key, const chat::ChatOptions& options,
-                    const ServedModel& model) {
-  if (options.thinking && !chat::supports_thinking(model.chat_template))
+void check_thinking(Fields& fields, std::string_view key, bool wanted, const ServedModel& model) {
+  if (wanted && !chat::supports_thinking(model.chat_template))
     fields.fail(key, "this model does not think before it answers");
 }
 

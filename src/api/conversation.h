@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/answer_format.h"
 #include "api/fields.h"
 #include "api/generation.h"
 #include "api/media.h"
@@ -15,11 +16,18 @@
 
 namespace g4::api {
 
+struct Thinking {
+  bool wanted = false;
+  std::optional<std::uint64_t> tokens_max;
+};
+
 struct Conversation {
   chat::Rendered rendered;           // with one placeholder for each of...
   std::vector<RequestMedium> media;  // ...these
   ToolUse tool_use;
   std::string list;  // the request's name for its messages, for errors
+  Thinking thinking;
+  AnswerGrammars grammars;
 };
 
 // A conversation whose media have been looked at.
@@ -33,6 +41,8 @@ struct ConversationRequest {
   GenerateRequest prompt;           // without media: complete
   boost::json::object media_usage;  // empty without media
 
+  const AnswerGrammars& grammars() const { return conversation.grammars; }
+  void take(CompiledGrammars compiled);  // before the media are seen
   void take(SeenConversation seen);
 };
 
@@ -42,16 +52,21 @@ struct Talk {
   std::vector<chat::Message> messages;
   ToolUse tool_use;
   chat::ChatOptions options;
+  std::optional<std::uint64_t> thought_tokens_max = {};
+  AnswerFormat format = {};
 };
 
 // `fields`: the request, for what it says of all media. Refuses what this model does not perceive.
-Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model);
+Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedModel& model,
+                                     const Tokenizer& tokenizer);
+// How the answer to it is read, and what it must be.
+void shape_answer(const Conversation& conversation, GenerateRequest& prompt);
 
-// OpenAI's efforts: whether to think, and no more. "none" and nothing: no.
-bool read_effort(Fields& fields, std::string_view key);
+// OpenAI's efforts: none (as if it were absent) does not think; minimal, low and medium think
+// within 256, 1,024 and 8,192 tokens, the others without a bound.
+Thinking read_effort(Fields& fields, std::string_view key);
 // Fails at `key` if thoughts are wanted of a model that has none.
-void check_thinking(Fields& fields, std::string_view key, const chat::ChatOptions& options,
-                    const ServedModel& model);
+void check_thinking(Fields& fields, std::string_view key, bool wanted, const ServedModel& model);
 
 // chat/ says "messages[2].content: why"; the part before the colon is the parameter. What names no
 // place is the list's fault.

@@ -95,19 +95,39 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
   if (const auto top = fields.integer("prompt_logprobs", 0, kTopLogprobsMax))
     request.prompt_logprobs = static_cast<std::uint32_t>(*top);
 
-  fields.refuse({"structured_outputs", "guided_json", "guided_regex", "guided_choice",
-                 "guided_grammar", "grammar", "json_schema"},
-                "constrained output is not part of this server yet");
-  fields.refuse({"thinking"}, "thinking is not part of this server yet");
-  if (const json::value* format = fields.find("response_format")) {
-    const json::value* type =
-        format->is_object() ? format->get_object().if_contains("type") : nullptr;
-    if (!type || *type != "text")
-      fields.fail("response_format",
-                  "\"response_format\" other than {\"type\": \"text\"} is not supported yet");
-  }
   fields.refuse({"bad_words", "use_beam_search", "logprob_token_ids"},
                 "this server does not compute it");
+}
+
+std::optional<RepetitionLimits> read_repetition(Fields& fields,
+                                                std::optional<RepetitionLimits> otherwise) {
+  constexpr std::string_view kKey = "repetition_detection";
+  const json::value* value = fields.find(kKey);
+  if (!value) return otherwise;
+  if (*value == false) return std::nullopt;
+  if (!value->is_object()) {
+    fields.fail(kKey, "\"repetition_detection\" should be false or an object");
+    return std::nullopt;
+  }
+  Fields inner(value->get_object(), "repetition_detection.");
+  RepetitionLimits limits;
+  const std::int64_t longest = RepetitionLimits::kBlockTokensMax;
+  const auto read = [&](std::string_view key, std::int64_t low, std::int64_t high,
+                        std::uint32_t& limit) {
+    if (const auto number = inner.integer(key, low, high))
+      limit = static_cast<std::uint32_t>(*number);
+  };
+  read("max_pattern_size", 0, longest, limits.block_tokens_max);
+  if (limits.block_tokens_max == 0) return std::nullopt;  // vLLM's way to say no
+  read("min_pattern_size", 0, longest, limits.block_tokens_min);
+  limits.block_tokens_min = std::max(limits.block_tokens_min, 1U);
+  read("min_count", 2, UINT32_MAX, limits.repeats_min);
+  limits.tokens_min = 0;  // a client that counts blocks says all by that
+  if (inner.error())
+    fields.fail(*inner.error()->param, inner.error()->message);
+  else if (const Status status = validate(limits); !status)
+    fields.fail(kKey, fmt::format("\"{}\": {}", kKey, status.error().message));
+  return limits;
 }
 
 DeliveryFields read_delivery(Fields& fields) {
@@ -233,6 +253,7 @@ std::vector<SampledToken> Choice::text_tokens() const {
 
 std::string_view finish_reason(const Finished& finished) {
   if (finished.reason == Finished::Reason::kToolCalls) return "tool_calls";
+  if (finished.reason == Finished::Reason::kRepetition) return "repetition";  // vLLM's word
   return finished.reason == Finished::Reason::kLength ? "length" : "stop";
 }
 

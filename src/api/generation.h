@@ -33,6 +33,9 @@ std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key)
 // caller's.
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
                      GenerateRequest& request);
+// vLLM's "repetition_detection": when an output counts as stuck and is ended. `false`: never.
+std::optional<RepetitionLimits> read_repetition(Fields& fields,
+                                                std::optional<RepetitionLimits> otherwise);
 // How an answer is delivered: the same fields in completions and chat.
 struct DeliveryFields {
   std::uint32_t n = 1;  // choices
@@ -98,7 +101,7 @@ struct Choice {
   std::vector<SampledToken> early_;  // tokens of text that has not come yet
 };
 
-// "stop", "length", "tool_calls"
+// "stop", "length", "tool_calls", "repetition"
 std::string_view finish_reason(const Finished& finished);
 boost::json::value stop_reason(const Finished& finished);  // string, token id or null
 boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);

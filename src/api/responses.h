@@ -19,18 +19,10 @@
 
 namespace g4::api {
 
-// What "text.format" asks the answer to be.
-struct OutputFormat {
-  enum class Kind : std::uint8_t { kText, kJsonObject, kJsonSchema };
-  Kind kind = Kind::kText;
-  boost::json::object schema;  // of kJsonSchema
-};
-
 struct ResponsesRequest : ConversationRequest {
   bool stream = false;
   bool store = true;
-  bool carries_thoughts = false;  // include: reasoning.encrypted_content
-  OutputFormat format;
+  bool carries_thoughts = false;           // include: reasoning.encrypted_content
   boost::json::array input;                // as it is stored; empty if it is not
   ResponseTurns earlier;                   // what it goes on from
   boost::json::object echo;                // members of the answer that repeat the request

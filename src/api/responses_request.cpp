@@ -58,43 +58,28 @@ void read_metadata(Fields& fields, json::object& echo) {
 }
 
 // {"format": {"type": "json_schema", "name", "schema", "strict"}, "verbosity"}
-OutputFormat read_format(Fields& fields, json::object& echo) {
+AnswerFormat read_format(Fields& fields, json::object& echo) {
   Fields text(object_at(fields, "text"), "text.");
-  Fields format(object_at(text, "format"), "text.format.");
-  OutputFormat found;
-  const std::string type = format.string("type").value_or("text");
-  if (type == "json_schema") {
-    found.kind = OutputFormat::Kind::kJsonSchema;
-    if (!format.find("schema")) format.fail("schema", "\"text.format.schema\" is required");
-    found.schema = object_at(format, "schema");
-  } else if (type == "json_object") {
-    found.kind = OutputFormat::Kind::kJsonObject;
-  } else if (type != "text") {
-    format.fail("type", fmt::format("\"text.format.type\" is \"{}\", expected text, json_object "
-                                    "or json_schema",
-                                    type));
-  }
+  json::object shown = object_at(text, "format");
+  if (!shown.contains("type")) shown["type"] = "text";
+  Fields format(shown, "text.format.");
+  AnswerFormat found = read_typed_format(format, "");
   keep_error(fields, format);
-  if (found.kind != OutputFormat::Kind::kText)
-    text.fail("format", "\"text.format\" other than text is not supported yet");
   const std::string verbosity = text.string("verbosity").value_or("medium");
   keep_error(fields, text);
-  json::object shown = object_at(text, "format");
-  shown["type"] = type;
   echo["text"] = json::object{{"format", std::move(shown)}, {"verbosity", verbosity}};
   return found;
 }
 
-bool read_reasoning(Fields& fields, const ServedModel& model, json::object& echo) {
+Thinking read_reasoning(Fields& fields, const ServedModel& model, json::object& echo) {
   Fields reasoning(object_at(fields, "reasoning"), "reasoning.");
-  chat::ChatOptions options;
-  options.thinking = read_effort(reasoning, "effort");
-  check_thinking(reasoning, "effort", options, model);
+  const Thinking thinking = read_effort(reasoning, "effort");
+  check_thinking(reasoning, "effort", thinking.wanted, model);
   keep_error(fields, reasoning);
   const json::value* effort = reasoning.find("effort");
   echo["reasoning"] =
       json::object{{"effort", effort ? *effort : json::value()}, {"summary", nullptr}};
-  return options.thinking;
+  return thinking;
 }
 
 void read_include(Fields& fields, ResponsesRequest& request) {
@@ -182,7 +167,7 @@ void read_settings(Fields& fields, const ServedModel& model, const Tokenizer& to
   read_include(fields, request);
   request.stream = fields.boolean("stream", false);
   request.store = fields.boolean("store", true);
-  request.format = read_format(fields, request.echo);
+  prompt.repetition = read_repetition(fields, RepetitionLimits{});
   read_metadata(fields, request.echo);
   for (const std::string_view key : {"user", "safety_identifier", "prompt_cache_key"})
     fields.string(key);
@@ -227,7 +212,7 @@ Talk truncated(Fields& fields, Talk talk, const ServedModel& model, const Tokeni
     return rest;
   };
   const auto is_too_long = [&](const Talk& rest) {
-    const auto conversation = to_conversation(fields, rest, model);
+    const auto conversation = to_conversation(fields, rest, model, tokenizer);
     const auto* found = std::get_if<Conversation>(&conversation);
     return found && chat::to_tokens(found->rendered, tokenizer).size() > room;
   };
@@ -241,7 +226,10 @@ Parsed<Talk> read_talk(Fields& fields, const ServedModel& model, const FindRespo
                        ResponsesRequest& request) {
   Talk talk;
   talk.list = "input";
-  talk.options.thinking = read_reasoning(fields, model, request.echo);
+  const Thinking thinking = read_reasoning(fields, model, request.echo);
+  talk.options.thinking = thinking.wanted;
+  talk.thought_tokens_max = thinking.tokens_max;
+  talk.format = read_format(fields, request.echo);
   const auto instructions = fields.string("instructions");
   auto tools = read_flat_tools(fields, model, request);
   if (auto* error = std::get_if<ApiError>(&tools)) return *std::move(error);
@@ -276,8 +264,6 @@ Parsed<ResponsesRequest> parse_responses(std::string_view body, const ServedMode
   if (fields.error()) return *fields.error();
   if (auto* error = std::get_if<ApiError>(&read)) return *std::move(error);
   Talk& talk = std::get<Talk>(read);
-  if (talk.tool_use.choice == ToolUse::Choice::kRequired)
-    return invalid("tool_choice", "\"tool_choice\" other than auto and none is not supported yet");
   request.prompt.fit_output = true;
   if (truncation == "auto") {
     // Many clients name a maximum that no context has room for beside a prompt.
@@ -286,11 +272,10 @@ Parsed<ResponsesRequest> parse_responses(std::string_view body, const ServedMode
     talk = truncated(fields, std::move(talk), model, tokenizer, model.context_tokens_max - answer);
   }
   if (!request.store) request.input = {};
-  auto conversation = to_conversation(fields, std::move(talk), model);
+  auto conversation = to_conversation(fields, std::move(talk), model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&conversation)) return *std::move(error);
   request.conversation = std::move(std::get<Conversation>(conversation));
-  const ToolUse& use = request.conversation.tool_use;
-  request.prompt.chat = ChatFormat{use.tools, !use.parallel};
+  shape_answer(request.conversation, request.prompt);
   if (request.conversation.media.empty())
     request.prompt.prompt = chat::to_tokens(request.conversation.rendered, tokenizer);
   return request;

@@ -12,6 +12,11 @@ namespace {
 
 using Kind = AnswerBlock::Kind;
 
+bool was_cut(const Finished& finished) {
+  return finished.reason == Finished::Reason::kLength ||
+         finished.reason == Finished::Reason::kRepetition;
+}
+
 constexpr std::string_view kServerError = "server_error";
 
 // In the names of events.
@@ -121,8 +126,7 @@ json::object ResponsesWriter::item(const Choice& choice, std::size_t index) cons
   const bool stopped_within =
       block.kind == Kind::kCall
           ? block.cut
-          : index + 1 == choice.blocks.size() &&
-                (!choice.finished || choice.finished->reason == Finished::Reason::kLength);
+          : index + 1 == choice.blocks.size() && (!choice.finished || was_cut(*choice.finished));
   json::object item =
       item_head(block, index, stopped_within ? Status::kIncomplete : Status::kCompleted);
   if (block.kind == Kind::kCall) {
@@ -146,7 +150,9 @@ json::object ResponsesWriter::response(const Choice& choice, Status status) cons
   response["error"] = nullptr;
   response["incomplete_details"] = nullptr;
   if (status == Status::kIncomplete)
-    response["incomplete_details"] = json::object{{"reason", "max_output_tokens"}};
+    response["incomplete_details"] = json::object{
+        {"reason", choice.finished->reason == Finished::Reason::kRepetition ? "repetition"
+                                                                            : "max_output_tokens"}};
   json::array output;
   for (std::size_t i = 0; i < choice.blocks.size(); ++i) output.push_back(item(choice, i));
   response["output"] = std::move(output);
@@ -156,7 +162,7 @@ json::object ResponsesWriter::response(const Choice& choice, Status status) cons
 }
 
 json::object ResponsesWriter::finished(const Choice& choice, std::int64_t now) {
-  const bool cut = choice.finished->reason == Finished::Reason::kLength;
+  const bool cut = was_cut(*choice.finished);
   json::object object = response(choice, cut ? Status::kIncomplete : Status::kCompleted);
   if (!cut) object["completed_at"] = now;
   if (request_.store) {

@@ -44,7 +44,7 @@ Parsed<TokenizeRequest> parse_tokenize(std::string_view body, const ServedModel&
   }
   request.strings = fields.boolean("return_token_strs", false);
   if (fields.find("messages")) {
-    auto read = read_conversation(fields, model);
+    auto read = read_conversation(fields, model, tokenizer);
     if (auto* error = std::get_if<ApiError>(&read)) return *error;
     request.conversation = std::move(std::get<Conversation>(read));
     if (request.conversation.media.empty())

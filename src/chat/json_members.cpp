@@ -43,6 +43,14 @@ Result<std::optional<std::string>> optional_string(const json::object& object, s
   return std::optional<std::string>(std::string(value->get_string()));
 }
 
+Result<std::optional<bool>> optional_bool(const json::object& object, std::string_view key,
+                                          std::string_view path) {
+  const json::value* value = find(object, key);
+  if (value == nullptr) return std::optional<bool>();
+  if (!value->is_bool()) return wrong(in(path, key), "must be true or false");
+  return std::optional<bool>(value->get_bool());
+}
+
 Result<std::string> need_string(const json::object& object, std::string_view key,
                                 std::string_view path) {
   std::optional<std::string> text = G4_TRY(optional_string(object, key, path));

@@ -26,6 +26,8 @@ Result<const boost::json::object*> need_object(const boost::json::object& object
                                                std::string_view key, std::string_view path);
 Result<std::optional<std::string>> optional_string(const boost::json::object& object,
                                                    std::string_view key, std::string_view path);
+Result<std::optional<bool>> optional_bool(const boost::json::object& object, std::string_view key,
+                                          std::string_view path);
 Result<std::string> need_string(const boost::json::object& object, std::string_view key,
                                 std::string_view path);
 Result<std::string> need_name(const boost::json::object& object, std::string_view path);

@@ -64,6 +64,7 @@ struct Tool {
   std::string description;
   boost::json::value parameters;               // JSON Schema of an object; null: no parameters
   std::optional<boost::json::value> response;  // schema of the result, rarely given
+  bool strict = false;                         // arguments are to satisfy `parameters`
 };
 
 struct ChatOptions {

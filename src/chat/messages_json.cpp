@@ -225,6 +225,7 @@ Result<Tool> function_from_json(const json::object& function, std::string_view p
     G4_TRY(as_object(*response, in(path, "response")));
     tool.response = *response;
   }
+  tool.strict = G4_TRY(optional_bool(function, "strict", path)).value_or(false);
   return tool;
 }
 

@@ -68,15 +68,17 @@ Rules rules(const Choice& choice, const MarkerTokens&) {
 }
 
 Status check_name(const std::string& name) {
+  // What would not be read back as the name of a call (chat/parse_output.h).
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.' || c == '-';
+    const auto byte = static_cast<unsigned char>(c);
+    return byte > 0x20 && byte != 0x7F &&
+           std::string_view("\"'`{}()[]<>,=\\").find(c) == std::string_view::npos;
   };
   if (name.empty() || name.size() > kToolNameBytesMax ||
       !std::all_of(name.begin(), name.end(), plain))
     return Error{
-        fmt::format("a tool's name has 1 to {} letters, digits, _, - and dots, unlike "
-                    "\"{}\"",
+        fmt::format("the name of a tool that must be called has 1 to {} bytes without spaces, "
+                    "quotes, brackets, commas, = and \\, unlike \"{}\"",
                     kToolNameBytesMax, name.substr(0, kToolNameBytesMax))};
   return {};
 }

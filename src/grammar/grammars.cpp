@@ -7,35 +7,27 @@ namespace {
 constexpr std::size_t kKnownMax = 128;
 constexpr std::size_t kKnownTextBytesMax = std::size_t{8} << 20;
 
-GrammarError refused(Error error) { return {std::move(error), GrammarError::Fault::kClient}; }
-
 }  // namespace
 
 Result<std::unique_ptr<Grammars>> Grammars::create(std::shared_ptr<const Tokenizer> tokenizer) {
   const TokenTable table = token_table(*tokenizer);
-  std::unique_ptr<Grammars> made(new Grammars(table, MarkerTokens::of(*tokenizer)));
+  std::unique_ptr<Grammars> made(new Grammars(table));
   made->vocabulary_ = G4_TRY(Vocabulary::create(table, std::move(tokenizer)));
   return made;
 }
 
-Result<Matcher, GrammarError> Grammars::start(const Constraint& constraint) {
-  auto text = write_grammar(constraint, tokens_);
-  if (!text) return refused(std::move(text).error());
-  return start(*text);
-}
-
-Result<Matcher, GrammarError> Grammars::start(const GrammarText& text) {
-  if (const Compiled known = recall(text.lark())) return known->start();
+Result<Grammars::Compiled, GrammarError> Grammars::compile(const GrammarText& text) {
+  if (const Compiled old = known(text)) return old;
   if (auto objection = probe_.objection(text)) return *std::move(objection);
   auto compiled = CompiledGrammar::compile(vocabulary_, text.lark());
-  if (!compiled) return refused(std::move(compiled).error());
+  if (!compiled) return GrammarError{std::move(compiled).error(), GrammarError::Fault::kClient};
   remember(text.lark(), *compiled);
-  return (*compiled)->start();
+  return *std::move(compiled);
 }
 
-Grammars::Compiled Grammars::recall(const std::string& text) {
+Grammars::Compiled Grammars::known(const GrammarText& text) {
   const Lock lock(mutex_);
-  const auto found = by_text_.find(text);
+  const auto found = by_text_.find(text.lark());
   if (found == by_text_.end()) return nullptr;
   known_.splice(known_.begin(), known_, found->second);
   return found->second->grammar;

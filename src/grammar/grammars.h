@@ -1,11 +1,11 @@
-// The door of this room: from a grammar's text to a matcher for one answer.
+// The door of this room: from a grammar's text to its compiled form, of which each answer gets a
+// matcher.
 //
 // A new grammar is tried by the probe process, compiled here (milliseconds), and remembered; the
-// next answer with the same text gets a copy of its start at once.
+// next request with the same text gets it at once.
 //
-// Threads: any; start() blocks for a new grammar, up to seconds if that is hostile. Not for a
-// thread
-//          that others wait for.
+// Threads: any; compile() blocks for a new grammar, up to seconds if that is hostile. Not for a
+//          thread that others wait for.
 #pragma once
 
 #include <list>
@@ -28,26 +28,20 @@ class Grammars {
   // Makes the vocabulary, a second of work, and starts the probe, which works beside it.
   static Result<std::unique_ptr<Grammars>> create(std::shared_ptr<const Tokenizer> tokenizer);
 
-  const MarkerTokens& tokens() const { return tokens_; }          // for write_grammar()
-  std::size_t words() const { return mask_words(*vocabulary_); }  // of a mask
-
-  Result<Matcher, GrammarError> start(const GrammarText& text);
-  // write_grammar() and start().
-  Result<Matcher, GrammarError> start(const Constraint& constraint);
+  using Compiled = std::shared_ptr<const CompiledGrammar>;
+  Result<Compiled, GrammarError> compile(const GrammarText& text);
+  // Null if it is new. Does not block.
+  Compiled known(const GrammarText& text) EXCLUDES(mutex_);
 
  private:
-  using Compiled = std::shared_ptr<const CompiledGrammar>;
   struct Known {
     std::string text;
     Compiled grammar;
   };
 
-  Grammars(const TokenTable& table, MarkerTokens tokens)
-      : tokens_(std::move(tokens)), probe_(table) {}
-  Compiled recall(const std::string& text) EXCLUDES(mutex_);
+  explicit Grammars(const TokenTable& table) : probe_(table) {}
   void remember(const std::string& text, Compiled grammar) EXCLUDES(mutex_);
 
-  MarkerTokens tokens_;
   std::shared_ptr<const Vocabulary> vocabulary_;
   Probe probe_;
   Mutex mutex_;

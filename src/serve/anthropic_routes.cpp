@@ -42,17 +42,19 @@ class MessagesAnswer final : public AnswerWriter {
   api::MessagesWriter writer_;
 };
 
-// Looks at the request's media; `then` gets it, errors are answered here.
+// Prepares the request; `then` gets it, errors are answered here.
 template <class Request, class Then>
-void read(MediaReader& media, const ExchangePtr& exchange, api::Parsed<Request> parsed, Then then) {
+void read(const Preparers& preparers, const ExchangePtr& exchange, api::Parsed<Request> parsed,
+          Then then) {
   const auto fail = [exchange](const api::ApiError& error) {
     respond_error(*exchange, error, api::anthropic_error_body(error, exchange->request().id));
   };
   if (auto* error = std::get_if<api::ApiError>(&parsed)) return fail(*error);
-  see_media(media, std::move(std::get<Request>(parsed)), [fail, then](api::Parsed<Request> seen) {
-    if (auto* error = std::get_if<api::ApiError>(&seen)) return fail(*error);
-    then(std::move(std::get<Request>(seen)));
-  });
+  prepare(preparers, std::move(std::get<Request>(parsed)),
+          [fail, then](api::Parsed<Request> prepared) {
+            if (auto* error = std::get_if<api::ApiError>(&prepared)) return fail(*error);
+            then(std::move(std::get<Request>(prepared)));
+          });
 }
 
 }  // namespace
@@ -63,18 +65,19 @@ void AnthropicRoutes::add_to(Router& router) const {
 }
 
 void AnthropicRoutes::create(const ExchangePtr& exchange) const {
-  read(
-      media_, exchange, api::parse_messages(exchange->request().body, model_, service_.tokenizer()),
-      [this, exchange](api::MessagesRequest request) {
-        const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
-        answer(service_, exchange,
-               std::make_unique<MessagesAnswer>(std::move(request), model_, exchange->request().id),
-               delivery);
-      });
+  read(preparers_, exchange,
+       api::parse_messages(exchange->request().body, model_, service_.tokenizer()),
+       [this, exchange](api::MessagesRequest request) {
+         const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
+         answer(
+             service_, exchange,
+             std::make_unique<MessagesAnswer>(std::move(request), model_, exchange->request().id),
+             delivery);
+       });
 }
 
 void AnthropicRoutes::count(const ExchangePtr& exchange) const {
-  read(media_, exchange,
+  read(preparers_, exchange,
        api::parse_count_tokens(exchange->request().body, model_, service_.tokenizer()),
        [exchange](const api::ConversationRequest& request) {
          exchange->respond(json_response(200, api::count_tokens_answer(request)));

@@ -3,7 +3,7 @@
 
 #include "api/generation.h"
 #include "http/router.h"
-#include "serve/media_reader.h"
+#include "serve/prepare.h"
 #include "service/service.h"
 
 namespace g4 {
@@ -11,8 +11,8 @@ namespace g4 {
 class AnthropicRoutes {
  public:
   // All outlive it; it outlives the server.
-  AnthropicRoutes(Service& service, const api::ServedModel& model, MediaReader& media)
-      : service_(service), model_(model), media_(media) {}
+  AnthropicRoutes(Service& service, const api::ServedModel& model, const Preparers& preparers)
+      : service_(service), model_(model), preparers_(preparers) {}
 
   void add_to(Router& router) const;
 
@@ -22,7 +22,7 @@ class AnthropicRoutes {
 
   Service& service_;
   const api::ServedModel& model_;
-  MediaReader& media_;
+  const Preparers& preparers_;
 };
 
 }  // namespace g4

@@ -79,10 +79,12 @@ void ResponsesRoutes::read(ExchangePtr exchange, Then then) {
   if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
   auto& request = std::get<api::ResponsesRequest>(parsed);
   log_skipped(exchange->request(), request.skipped_tools);
-  see_media(media_, std::move(request), [exchange, then](api::Parsed<api::ResponsesRequest> seen) {
-    if (auto* error = std::get_if<api::ApiError>(&seen)) return respond_error(*exchange, *error);
-    then(std::move(std::get<api::ResponsesRequest>(seen)));
-  });
+  prepare(preparers_, std::move(request),
+          [exchange, then](api::Parsed<api::ResponsesRequest> prepared) {
+            if (auto* error = std::get_if<api::ApiError>(&prepared))
+              return respond_error(*exchange, *error);
+            then(std::move(std::get<api::ResponsesRequest>(prepared)));
+          });
 }
 
 void ResponsesRoutes::create(ExchangePtr exchange) {

@@ -4,7 +4,7 @@
 #include "api/generation.h"
 #include "api/responses.h"
 #include "http/router.h"
-#include "serve/media_reader.h"
+#include "serve/prepare.h"
 #include "serve/response_store.h"
 #include "service/service.h"
 
@@ -13,13 +13,13 @@ namespace g4 {
 class ResponsesRoutes {
  public:
   // All outlive it; it outlives the server.
-  ResponsesRoutes(Service& service, const api::ServedModel& model, MediaReader& media)
-      : service_(service), model_(model), media_(media) {}
+  ResponsesRoutes(Service& service, const api::ServedModel& model, const Preparers& preparers)
+      : service_(service), model_(model), preparers_(preparers) {}
 
   void add_to(Router& router);
 
  private:
-  // Reads the request, with its media; `then` gets it, errors are answered here.
+  // Reads and prepares the request; `then` gets it, errors are answered here.
   template <class Then>
   void read(ExchangePtr exchange, Then then);
   void create(ExchangePtr exchange);
@@ -30,7 +30,7 @@ class ResponsesRoutes {
 
   Service& service_;
   const api::ServedModel& model_;
-  MediaReader& media_;
+  const Preparers& preparers_;
   ResponseStore store_;
 };
 

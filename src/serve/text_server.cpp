@@ -12,7 +12,7 @@
 #include "http/auth.h"
 #include "serve/answer.h"
 #include "serve/anthropic_routes.h"
-#include "serve/media_reader.h"
+#include "serve/prepare.h"
 #include "serve/responses_routes.h"
 
 namespace g4 {
@@ -136,16 +136,20 @@ struct TextServer::Impl {
 
   void complete(ExchangePtr exchange) {
     auto parsed = api::parse_completion(exchange->request().body, model, service.tokenizer());
-    generate<api::CompletionWriter>(std::move(exchange), std::move(parsed), "cmpl-");
+    if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    compile_grammars(grammars, std::move(std::get<api::CompletionRequest>(parsed)),
+                     [this, exchange](api::Parsed<api::CompletionRequest> request) {
+                       generate<api::CompletionWriter>(exchange, std::move(request), "cmpl-");
+                     });
   }
 
   void chat(ExchangePtr exchange) {
     auto parsed = api::parse_chat(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
-    see_media(media, std::move(std::get<api::ChatRequest>(parsed)),
-              [this, exchange](api::Parsed<api::ChatRequest> seen) {
-                generate<api::ChatWriter>(exchange, std::move(seen), "chatcmpl-");
-              });
+    prepare(preparers, std::move(std::get<api::ChatRequest>(parsed)),
+            [this, exchange](api::Parsed<api::ChatRequest> prepared) {
+              generate<api::ChatWriter>(exchange, std::move(prepared), "chatcmpl-");
+            });
   }
 
   void tokenize(ExchangePtr exchange) {
@@ -166,8 +170,10 @@ struct TextServer::Impl {
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
   MediaReader media;
-  const AnthropicRoutes messages{service, model, media};
-  ResponsesRoutes responses{service, model, media};
+  GrammarCompiler grammars{service.tokenizer()};
+  const Preparers preparers{grammars, media};
+  const AnthropicRoutes messages{service, model, preparers};
+  ResponsesRoutes responses{service, model, preparers};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
@@ -185,6 +191,7 @@ std::uint16_t TextServer::port() const { return impl_->http->port(); }
 bool TextServer::drain(std::chrono::milliseconds grace) {
   impl_->draining = true;
   const bool all = impl_->http->drain(grace);
+  impl_->grammars.finish();  // before the media, which its requests go on to
   impl_->media.finish();
   // What was broken off is being cancelled; its sinks use what this server owns.
   impl_->service.drain();

@@ -132,6 +132,8 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
   out.output_tokens_max = request.output_tokens_max.value_or(room);
   if (request.fit_output) out.output_tokens_max = std::min(out.output_tokens_max, room);
   out.output_tokens_min = request.output_tokens_min;
+  if (request.form.says_something())
+    out.rule = make_answer_rule(tokenizer, request.prompt, std::move(request.form));
   out.prompt = std::move(request.prompt);
   out.sampling = std::move(request.sampling);
   out.stop_tokens.assign(request.stop_tokens.begin(), request.stop_tokens.end());
@@ -139,7 +141,6 @@ EngineRequest Service::Impl::to_engine(GenerateRequest request) const {
     out.stop_tokens.insert(out.stop_tokens.end(), tokenizer.stop().begin(), tokenizer.stop().end());
   out.prompt_logprobs = request.prompt_logprobs;
   out.images = std::move(request.images);
-  out.rule = std::move(request.rule);
   out.repetition = request.repetition;
   return out;
 }

@@ -18,6 +18,7 @@
 #include "chat/message.h"
 #include "chat/parse_output.h"
 #include "engine/engine.h"
+#include "service/answer_rule.h"
 #include "text/tokenizer.h"
 
 namespace g4 {
@@ -42,7 +43,7 @@ struct GenerateRequest {
   std::optional<std::uint32_t> prompt_logprobs;
   std::vector<ImageSpan> images;   // in the prompt, in order
   std::optional<ChatFormat> chat;  // its deltas are ChatDeltas; special tokens never show
-  TokenRuleMaker rule;             // what may come next (see EngineRequest); copies share the maker
+  AnswerForm form;                 // what the answer must be
   std::optional<RepetitionLimits> repetition;  // ends an output that is stuck
 };
 

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "engine/fake_runner.h"
+#include "grammar/grammar_text.h"
+#include "grammar/token_table.h"
 #include "service/text_stream.h"
 #include "text/test_vocabulary.h"
 
@@ -267,28 +269,12 @@ TEST(Service, WithoutAMaximumItRunsUntilTheContextIsFull) {
             Refusal::Kind::kInvalid);
 }
 
-// Forces the letters of "spam" for ever.
-class Spam final : public TokenRule {
- public:
-  Result<NextTokens> next(std::span<std::uint32_t>) override {
-    return NextTokens(ForcedToken{Words::bytes("spam")[accepted_ % 4]});
-  }
-  Status accept(TokenId) override {
-    ++accepted_;
-    return {};
-  }
-
- private:
-  std::size_t accepted_ = 0;
-};
-
-TEST(Service, RulesAndTheRepetitionGuardPassThrough) {
-  House house;
+TEST(Service, AnOutputThatIsStuckEnds) {
+  std::vector<TokenId> spam;
+  for (int i = 0; i < 20; ++i) spam = joined(std::move(spam), Words::bytes("spam"));
+  House house(spam);
   GenerateRequest r = house.request();
   r.output_tokens_max = 600;
-  r.rule = []() -> Result<std::unique_ptr<TokenRule>> {
-    return std::unique_ptr<TokenRule>(std::make_unique<Spam>());
-  };
   r.repetition = RepetitionLimits{.repeats_min = 3, .tokens_min = 0};
   const Outcome got = house.run(r);
   EXPECT_EQ(got.text, "spamspamspam");
@@ -297,6 +283,22 @@ TEST(Service, RulesAndTheRepetitionGuardPassThrough) {
   EXPECT_EQ(got.finished.repetition->block_tokens, 4U);
   EXPECT_EQ(got.finished.repetition->repeats, 3U);
   EXPECT_EQ(got.finished.output_tokens, 12U);
+}
+
+TEST(Service, AGrammarHoldsTheAnswer) {
+  House house(Words::bytes("whatever the model would say"));
+  const std::shared_ptr<const Tokenizer> tokenizer(std::shared_ptr<const void>(),
+                                                   &*house.words.tokenizer);
+  const auto text = grammar::write_grammar({grammar::Choice{{"yes", "no"}}},
+                                           grammar::MarkerTokens::of(*tokenizer));
+  ASSERT_TRUE(text) << text.error().message;
+  const auto vocabulary =
+      grammar::Vocabulary::create(grammar::token_table(*tokenizer), tokenizer).value();
+  GenerateRequest r = house.request();
+  r.form.answer = grammar::CompiledGrammar::compile(vocabulary, text->lark()).value();
+  const Outcome got = house.run(r);
+  EXPECT_THAT(got.text, ::testing::AnyOf("yes", "no"));
+  EXPECT_EQ(got.finished.reason, Finished::Reason::kStop);
 }
 
 TEST(Service, ErrorsKeepTheTextSoFar) {

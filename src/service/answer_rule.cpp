@@ -1,0 +1,92 @@
+#include "service/answer_rule.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "chat/control_tokens.h"
+#include "chat/thinking_budget.h"
+#include "grammar/constraint.h"
+
+namespace g4 {
+namespace {
+
+using Words = std::span<std::uint32_t>;
+
+void allow(Words mask, TokenId id) {
+  mask[static_cast<std::size_t>(id) / 32] |= std::uint32_t{1} << (id % 32);
+}
+
+void forbid(Words mask, TokenId id) {
+  mask[static_cast<std::size_t>(id) / 32] &= ~(std::uint32_t{1} << (id % 32));
+}
+
+class AnswerRule final : public TokenRule {
+ public:
+  AnswerRule(const Tokenizer& tokenizer, std::span<const TokenId> prompt_end, AnswerForm form)
+      : tokenizer_(tokenizer),
+        marks_(grammar::MarkerTokens::of(tokenizer)),
+        form_(std::move(form)),
+        thought_(tokenizer, prompt_end, form_.thought_tokens_max.value_or(UINT64_MAX)) {
+    if (form_.answer) grammar_.emplace(form_.answer->start());
+  }
+
+  Result<NextTokens> next(Words mask) override {
+    if (thought_.thinking()) return within_thought(mask);
+    if (!grammar_) return NextTokens(AnyToken{});
+    const std::size_t words = (tokenizer_.size() + 31) / 32;
+    if (mask.size() < words) return Error{"the model has fewer tokens than its vocabulary"};
+    std::fill(mask.begin() + static_cast<std::ptrdiff_t>(words), mask.end(), 0);
+    if (Status status = grammar_->mask(mask.first(words)); !status) return status.error();
+    if (!begun_) {
+      if (form_.may_think && !thought_over_ && marks_.channel) allow(mask, marks_.channel->open);
+      if (form_.calls) allow(mask, marks_.tool_call->open);
+    }
+    return NextTokens(MaskedTokens{});
+  }
+
+  Status accept(TokenId token) override {
+    const bool was_thinking = thought_.thinking();
+    thought_.push(token);
+    if (was_thinking || thought_.thinking()) {
+      thought_over_ = !thought_.thinking();
+      return {};
+    }
+    if (!grammar_) return {};
+    if (!std::exchange(begun_, true) && form_.calls && token == marks_.tool_call->open)
+      grammar_.emplace(form_.calls->start());
+    return grammar_->accept(token);
+  }
+
+ private:
+  NextTokens within_thought(Words mask) const {
+    if (const auto id = thought_.forced()) return ForcedToken{*id};
+    std::fill(mask.begin(), mask.end(), ~std::uint32_t{0});
+    for (const TokenId id : marks_.stops) forbid(mask, id);
+    forbid(mask, marks_.channel->open);
+    if (marks_.tool_call) forbid(mask, marks_.tool_call->open);
+    return MaskedTokens{};
+  }
+
+  const Tokenizer& tokenizer_;
+  const grammar::MarkerTokens marks_;
+  const AnswerForm form_;
+  chat::ThinkingBudget thought_;
+  std::optional<grammar::Matcher> grammar_;
+  bool thought_over_ = false;
+  bool begun_ = false;  // the answer itself, behind its thought
+};
+
+}  // namespace
+
+TokenRuleMaker make_answer_rule(const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                                AnswerForm form) {
+  const std::size_t open = chat::ControlTokens(tokenizer).open_part(prompt);
+  std::vector<TokenId> end(prompt.begin() + static_cast<std::ptrdiff_t>(open), prompt.end());
+  return [&tokenizer, end = std::move(end),
+          form = std::move(form)]() -> Result<std::unique_ptr<TokenRule>> {
+    return std::unique_ptr<TokenRule>(std::make_unique<AnswerRule>(tokenizer, end, form));
+  };
+}
+
+}  // namespace g4
