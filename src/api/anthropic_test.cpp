@@ -271,7 +271,6 @@ TEST(AnthropicRequest, ErrorsNameTheField) {
       {tools + R"({"type": "tool"})", "tool_choice.name", "name"},
       {tools + R"({"type": "tool", "name": "h"})", "tool_choice", "\"h\""},
       {tools + R"({"type": "tool", "name": "web_search"})", "tool_choice", "web_search"},
-      {tools + R"({"type": "any"})", "tool_choice", "not supported yet"},
       {kUser + std::string(R"(, "thinking": true)"), "thinking", "object"},
       {kUser + std::string(R"(, "thinking": {"type": "on"})"), "thinking.type", "adaptive"},
       {kUser + std::string(R"(, "thinking": {"type": "enabled", "budget_tokens": 0})"),
@@ -282,10 +281,9 @@ TEST(AnthropicRequest, ErrorsNameTheField) {
       {kUser + std::string(R"(, "output_format": {"type": "json_schema"})"), "output_format",
        "output_config"},
       {kUser + std::string(R"(, "output_config": {"format": {"type": "xml"}})"),
-       "output_config.format", "json_schema"},
-      {kUser +
-           std::string(R"(, "output_config": {"format": {"type": "json_schema", "schema": {}}})"),
-       "output_config.format", "not supported yet"},
+       "output_config.format.type", "json_schema"},
+      {kUser + std::string(R"(, "output_config": {"format": {"type": "json_schema"}})"),
+       "output_config.format.schema", "required"},
   };
   for (const Wrong& wrong : cases) {
     const auto parsed = parse(wrong.fields);

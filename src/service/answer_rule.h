@@ -19,11 +19,11 @@ namespace g4 {
 struct AnswerForm {
   using Grammar = std::shared_ptr<const grammar::CompiledGrammar>;
 
-  Grammar answer;  // none: anything
+  Grammar answer = {};  // none: anything
   // Calls that may stand in its place, from the token <|tool_call> on; none: no calls.
-  Grammar calls;
+  Grammar calls = {};
   bool may_think = false;  // the answer may begin with a thought
-  std::optional<std::uint64_t> thought_tokens_max;
+  std::optional<std::uint64_t> thought_tokens_max = {};
 
   bool says_something() const { return answer || calls || thought_tokens_max; }
 };
