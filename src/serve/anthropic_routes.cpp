@@ -70,7 +70,7 @@ void AnthropicRoutes::create(const ExchangePtr& exchange) const {
        [this, exchange](api::MessagesRequest request) {
          const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
          answer(
-             service_, exchange,
+             service_, metrics_, exchange,
              std::make_unique<MessagesAnswer>(std::move(request), model_, exchange->request().id),
              delivery);
        });

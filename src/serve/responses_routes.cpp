@@ -91,7 +91,7 @@ void ResponsesRoutes::create(ExchangePtr exchange) {
   read(exchange, [this, exchange](api::ResponsesRequest request) {
     const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
     answer(
-        service_, exchange,
+        service_, metrics_, exchange,
         std::make_unique<ResponsesAnswer>(std::move(request), model_, service_.tokenizer(), store_),
         delivery);
   });

@@ -12,6 +12,7 @@
 #include "http/auth.h"
 #include "serve/answer.h"
 #include "serve/anthropic_routes.h"
+#include "serve/metrics.h"
 #include "serve/prepare.h"
 #include "serve/responses_routes.h"
 
@@ -67,12 +68,19 @@ struct TextServer::Impl {
       : service(s),
         model(std::move(m)),
         keys(std::move(o.api_keys)),
-        media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
+        media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}),
+        metrics(model.id, s.limits()) {
     o.http.error_body = [](const HttpRequest& request, int status, std::string_view message) {
       return error_body(request, {status, std::string(message), std::nullopt, ""});
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
-    http = std::make_unique<HttpServer>(std::move(o.http), routes());
+    o.http.observe = [this, also = std::move(o.http.observe)](const HttpAccess& access) {
+      metrics.count_http(access);
+      if (also) also(access);
+    };
+    Router router = routes();
+    metrics.add_routes(router.patterns());
+    http = std::make_unique<HttpServer>(std::move(o.http), std::move(router));
   }
 
   Router routes() {
@@ -80,6 +88,11 @@ struct TextServer::Impl {
     router.add("GET", "/health",
                [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
     router.add("GET", "/ready", [this](ExchangePtr x) { ready(*x); });
+    router.add("GET", "/metrics", [this](ExchangePtr x) {
+      x->respond({200,
+                  {{"Content-Type", std::string(kMetricsContentType)}},
+                  metrics.text(service.stats(), http->stats())});
+    });
     router.add("GET", "/version", [](ExchangePtr x) {
       x->respond(json_response(200, fmt::format(R"({{"version":"{}"}})", G4_VERSION)));
     });
@@ -131,7 +144,7 @@ struct TextServer::Impl {
     auto writer = std::make_unique<DialectWriter<Request, Writer>>(
         std::move(request), model, service.tokenizer(),
         fmt::format("{}{}", id_prefix, exchange->request().id));
-    answer(service, std::move(exchange), std::move(writer), delivery);
+    answer(service, metrics, std::move(exchange), std::move(writer), delivery);
   }
 
   void complete(ExchangePtr exchange) {
@@ -170,10 +183,11 @@ struct TextServer::Impl {
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
   MediaReader media;
+  Metrics metrics;
   GrammarCompiler grammars{service.tokenizer()};
   const Preparers preparers{grammars, media};
-  const AnthropicRoutes messages{service, model, preparers};
-  ResponsesRoutes responses{service, model, preparers};
+  const AnthropicRoutes messages{service, metrics, model, preparers};
+  ResponsesRoutes responses{service, metrics, model, preparers};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 
