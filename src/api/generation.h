@@ -24,6 +24,10 @@ struct ServedModel {
   SamplingParams defaults;
   chat::TemplateKind chat_template = chat::TemplateKind::kNone;
   bool sees_images = false;
+  // For tools that ask.
+  std::uint32_t parallel = 0;  // answers at once
+  std::uint64_t context_tokens_trained = 0;
+  std::int64_t hidden = 0;
 };
 
 // Temperature, top_p and their like, which have the same names in every dialect.

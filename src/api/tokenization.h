@@ -1,4 +1,4 @@
-// /tokenize, /detokenize, /tokenizer_info and /v1/models: vLLM's and llama-server's shapes in one.
+// /tokenize, /detokenize and /tokenizer_info: vLLM's and llama-server's shapes in one.
 #pragma once
 
 #include <string>
@@ -30,8 +30,5 @@ std::string tokenize_answer(const TokenizeRequest& request, const ServedModel& m
 Parsed<std::string> detokenize(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer);
 std::string tokenizer_info(const Tokenizer& tokenizer);
-
-std::string model_list(const ServedModel& model);
-Parsed<std::string> model_by_id(std::string_view id, const ServedModel& model);
 
 }  // namespace g4::api

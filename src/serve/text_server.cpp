@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
 
 #include "api/anthropic.h"
 #include "api/chat_completions.h"
 #include "api/completions.h"
+#include "api/server_info.h"
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
@@ -59,7 +61,12 @@ std::string error_body(const HttpRequest& request, const api::ApiError& error) {
                                               : api::error_body(error);
 }
 
-bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
+// Load balancers ask for these, by the names of vLLM, llama-server and SageMaker, and have no key.
+constexpr std::string_view kHealthPaths[] = {"/health", "/v1/health", "/ping"};
+
+bool is_open_to_all(std::string_view path) {
+  return path == "/ready" || std::ranges::count(kHealthPaths, path) > 0;
+}
 
 }  // namespace
 
@@ -71,6 +78,9 @@ struct TextServer::Impl {
         media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}),
         metrics(model.id, s.limits()) {
     o.http.error_body = [](const HttpRequest& request, int status, std::string_view message) {
+      if (status == 404)
+        if (auto reason = api::not_offered(request.path))
+          return error_body(request, {status, *std::move(reason), std::nullopt, "not_offered"});
       return error_body(request, {status, std::string(message), std::nullopt, ""});
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
@@ -85,8 +95,9 @@ struct TextServer::Impl {
 
   Router routes() {
     Router router;
-    router.add("GET", "/health",
-               [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
+    for (const std::string_view path : kHealthPaths)
+      router.add("GET", path,
+                 [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
     router.add("GET", "/ready", [this](ExchangePtr x) { ready(*x); });
     router.add("GET", "/metrics", [this](ExchangePtr x) {
       x->respond({200,
@@ -96,10 +107,14 @@ struct TextServer::Impl {
     router.add("GET", "/version", [](ExchangePtr x) {
       x->respond(json_response(200, fmt::format(R"({{"version":"{}"}})", G4_VERSION)));
     });
-    router.add("GET", "/v1/models",
-               [this](ExchangePtr x) { x->respond(json_response(200, api::model_list(model))); });
+    router.add("GET", "/props", [this](ExchangePtr x) {
+      x->respond(json_response(200, api::props(model, service.tokenizer())));
+    });
+    router.add("GET", "/v1/models", [this](ExchangePtr x) {
+      x->respond(json_response(200, api::model_list(model, service.tokenizer())));
+    });
     router.add("GET", "/v1/models/{id...}", [this](ExchangePtr x) {
-      respond_parsed(*x, api::model_by_id(x->request().param("id"), model));
+      respond_parsed(*x, api::model_by_id(x->request().param("id"), model, service.tokenizer()));
     });
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
