@@ -42,7 +42,7 @@ Talk read_options(Fields& fields, const ServedModel& model) {
     Fields inner(extra->get_object(), "chat_template_kwargs.");
     options.preserve_thinking = inner.boolean("preserve_thinking", false);
     options.thinking = inner.boolean("enable_thinking", false);
-    if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+    fields.take(inner);
   }
   const Thinking effort = read_effort(fields, "reasoning_effort");
   options.thinking |= effort.wanted;
@@ -108,6 +108,8 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   request.conversation = std::move(std::get<Conversation>(read));
   request.show_thoughts = fields.boolean("include_reasoning", true);
   if (fields.error()) return *fields.error();
+  fields.leave({"model"});
+  request.unread = fields.unread();
   shape_answer(request.conversation, request.prompt);
   if (!request.conversation.media.empty()) {
     if (keep) return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");

@@ -107,6 +107,8 @@ struct Choice {
 
 // "stop", "length", "tool_calls", "repetition"
 std::string_view finish_reason(const Finished& finished);
+// 0.95 and not 0.949999988.
+double as_written(float number);
 boost::json::value stop_reason(const Finished& finished);  // string, token id or null
 boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);
 

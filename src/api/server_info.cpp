@@ -68,7 +68,7 @@ json::object template_abilities(chat::TemplateKind kind) {
           {"supports_parallel_tool_calls", tools},
           {"supports_object_arguments", tools},
           {"supports_preserve_reasoning", chat::supports_thinking(kind)},
-          {"supports_reasoning_effort", false}};  // thinking is on or off
+          {"supports_reasoning_effort", chat::supports_thinking(kind)}};
 }
 
 json::object default_params(const SamplingParams& defaults) {
@@ -76,13 +76,13 @@ json::object default_params(const SamplingParams& defaults) {
   return {{"n_predict", -1},
           {"max_tokens", -1},
           {"seed", defaults.seed ? json::value(*defaults.seed) : json::value(kRandom)},
-          {"temperature", defaults.temperature},
+          {"temperature", as_written(defaults.temperature)},
           {"top_k", defaults.top_k},
-          {"top_p", defaults.top_p},
-          {"min_p", defaults.min_p},
-          {"repeat_penalty", defaults.repetition_penalty},
-          {"presence_penalty", defaults.presence_penalty},
-          {"frequency_penalty", defaults.frequency_penalty},
+          {"top_p", as_written(defaults.top_p)},
+          {"min_p", as_written(defaults.min_p)},
+          {"repeat_penalty", as_written(defaults.repetition_penalty)},
+          {"presence_penalty", as_written(defaults.presence_penalty)},
+          {"frequency_penalty", as_written(defaults.frequency_penalty)},
           {"stop", json::array()},
           {"ignore_eos", false}};
 }

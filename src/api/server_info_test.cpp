@@ -61,6 +61,7 @@ TEST(ServerInfo, PropsOfAModelThatChats) {
   const json::value& settings = body.at("default_generation_settings");
   EXPECT_EQ(settings.at("n_ctx"), 1000);
   EXPECT_EQ(settings.at("params").at("temperature"), 0.5);
+  EXPECT_EQ(settings.at("params").at("top_p"), 0.95);
   EXPECT_EQ(settings.at("params").at("top_k"), 64);
   EXPECT_EQ(settings.at("params").at("seed"), 4294967295);
   EXPECT_EQ(body.at("total_slots"), 3);

@@ -54,6 +54,8 @@ Parsed<TokenizeRequest> parse_tokenize(std::string_view body, const ServedModel&
     if (fields.boolean("add_special_tokens", true)) ensure_bos(request.tokens, tokenizer);
   }
   if (fields.error()) return *fields.error();
+  fields.leave({"model"});
+  request.unread = fields.unread();
   return request;
 }
 

@@ -17,6 +17,7 @@ struct TokenizeRequest {
   Conversation conversation;    // with media: its caller looks at them and fills...
   std::vector<TokenId> tokens;  // ...these
   bool strings = false;
+  UnreadFields unread;
   std::string answer;  // llama-server's, complete: nothing else is filled
 
   void take(SeenConversation seen) { tokens = std::move(seen.prompt.tokens); }

@@ -14,6 +14,7 @@
 #include "http/auth.h"
 #include "serve/answer.h"
 #include "serve/anthropic_routes.h"
+#include "serve/ignored.h"
 #include "serve/metrics.h"
 #include "serve/prepare.h"
 #include "serve/responses_routes.h"
@@ -155,6 +156,7 @@ struct TextServer::Impl {
   void generate(ExchangePtr exchange, api::Parsed<Request> parsed, std::string_view id_prefix) {
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
     auto& request = std::get<Request>(parsed);
+    log_unread(exchange->request(), request.unread);
     const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
     auto writer = std::make_unique<DialectWriter<Request, Writer>>(
         std::move(request), model, service.tokenizer(),
@@ -183,6 +185,7 @@ struct TextServer::Impl {
   void tokenize(ExchangePtr exchange) {
     auto parsed = api::parse_tokenize(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    log_unread(exchange->request(), std::get<api::TokenizeRequest>(parsed).unread);
     see_media(media, std::move(std::get<api::TokenizeRequest>(parsed)),
               [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
                 if (auto* error = std::get_if<api::ApiError>(&seen))
