@@ -2,7 +2,7 @@
 
 # Debian 12 packages of the build. Those for tests only are added by test.sh.
 build_packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev
-  libssl-dev libcurl4-openssl-dev libutf8proc-dev libfmt-dev libspdlog-dev libcli11-dev libedit-dev
+  libssl-dev libcurl4-openssl-dev libutf8proc-dev libfmt-dev libspdlog-dev libcli11-dev libedit-dev prometheus-cpp-dev
   libvips-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libseccomp-dev
   libgtest-dev libgmock-dev ca-certificates)
 

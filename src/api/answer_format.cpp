@@ -14,10 +14,6 @@ namespace json = boost::json;
 
 constexpr std::uint32_t kCallsMax = 64;  // of one answer
 
-void keep_error(Fields& fields, const Fields& inner) {
-  if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
-}
-
 // An object, or the text of one.
 json::value schema_of(Fields& fields, std::string_view key) {
   const json::value* value = fields.find(key);
@@ -91,7 +87,7 @@ void read_structured_outputs(Fields& fields, std::vector<AnswerFormat>& found) {
               {"grammar", "grammar"},
               {"structural_tag", "structural_tag"}},
              tight ? grammar::WhiteSpace::kNone : grammar::WhiteSpace::kReadable, found);
-  keep_error(fields, inner);
+  fields.take(inner);
 }
 
 }  // namespace
@@ -129,7 +125,7 @@ AnswerFormat read_typed_format(Fields& format, std::string_view holder) {
     held.fail("schema", fmt::format("\"{}\" is required", held.path("schema")));
   found.form = {grammar::JsonSchema{schema_of(held, "schema")}};
   found.path = held.path("schema");
-  keep_error(format, held);
+  format.take(held);
   return found;
 }
 
@@ -141,7 +137,7 @@ AnswerFormat read_answer_format(Fields& fields) {
     } else {
       Fields inner(format->get_object(), "response_format.");
       found.push_back(read_typed_format(inner, "json_schema"));
-      keep_error(fields, inner);
+      fields.take(inner);
     }
   }
   read_structured_outputs(fields, found);

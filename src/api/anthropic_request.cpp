@@ -36,7 +36,7 @@ ShownThinking read_thinking(Fields& fields, const ServedModel& model) {
     inner.fail("type", "\"thinking.type\" should be enabled, adaptive or disabled");
   }
   thinking.shown = inner.string("display").value_or("") != "omitted";
-  if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+  fields.take(inner);
   return thinking;
 }
 
@@ -62,6 +62,7 @@ Parsed<ToolUse> read_tool_use(Fields& fields, const json::object& request,
       inner.fail("name", "\"tool_choice.name\" should name a tool");
     else
       inner.fail("type", "\"tool_choice.type\" should be auto, any, tool or none");
+    fields.take(inner);
     if (inner.error()) return *inner.error();
   }
   Fields chosen(choice);
@@ -86,7 +87,8 @@ AnswerFormat read_output_format(Fields& fields) {
   }
   Fields said(format->get_object(), "output_config.format.");
   AnswerFormat found = read_typed_format(said, "");
-  if (said.error()) fields.fail(*said.error()->param, said.error()->message);
+  inner.take(said);
+  fields.take(inner);
   return found;
 }
 
@@ -168,6 +170,8 @@ Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel&
                                      tokenizer, request))
     return *error;
   shape_answer(request.conversation, prompt);
+  fields.leave({"model", "thread", "system", "messages", "tools"});
+  request.unread = fields.unread();
   return request;
 }
 

@@ -18,7 +18,6 @@ void refuse_unsupported(Fields& fields) {
   fields.refuse({"thinking"},
                 "say \"reasoning_effort\", or \"chat_template_kwargs\": "
                 "{\"enable_thinking\": true}");
-  fields.refuse({"functions", "function_call"}, "use \"tools\" and \"tool_choice\" instead");
   fields.refuse({"audio"}, "this model makes text only");
   fields.refuse({"web_search_options"}, "this server does not search the web");
   fields.refuse({"echo", "documents", "chat_template"}, "this server does not take it");
@@ -42,7 +41,7 @@ Talk read_options(Fields& fields, const ServedModel& model) {
     Fields inner(extra->get_object(), "chat_template_kwargs.");
     options.preserve_thinking = inner.boolean("preserve_thinking", false);
     options.thinking = inner.boolean("enable_thinking", false);
-    if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+    fields.take(inner);
   }
   const Thinking effort = read_effort(fields, "reasoning_effort");
   options.thinking |= effort.wanted;
@@ -108,6 +107,9 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   request.conversation = std::move(std::get<Conversation>(read));
   request.show_thoughts = fields.boolean("include_reasoning", true);
   if (fields.error()) return *fields.error();
+  fields.leave({"model"});
+  request.unread = fields.unread();
+  request.call_form = request.conversation.tool_use.form;
   shape_answer(request.conversation, request.prompt);
   if (!request.conversation.media.empty()) {
     if (keep) return invalid("truncate_prompt_tokens", "a prompt with images cannot be truncated");
@@ -151,6 +153,12 @@ json::object ChatWriter::usage_of_all() const {
   return object;
 }
 
+std::string_view ChatWriter::finish(const Finished& finished) const {
+  const bool called = finished.reason == Finished::Reason::kToolCalls;
+  if (called && request_.call_form == ToolUse::Form::kFunctions) return "function_call";
+  return finish_reason(finished);
+}
+
 std::string ChatWriter::call_id(std::size_t choice, std::size_t call) const {
   return fmt::format("call_{}_{}_{}", id_, choice, call);
 }
@@ -178,7 +186,11 @@ json::object ChatWriter::message(std::size_t index, const Choice& choice) const 
   message["annotations"] = json::array();
   if (const std::string thought = choice.thought(); !thought.empty())
     write_thought(thought, message);
-  if (!calls.empty()) message["tool_calls"] = std::move(calls);
+  if (calls.empty()) return message;
+  if (request_.call_form == ToolUse::Form::kFunctions)
+    message["function_call"] = calls.front().at("function");
+  else
+    message["tool_calls"] = std::move(calls);
   return message;
 }
 
@@ -195,7 +207,7 @@ std::string ChatWriter::whole(std::span<const Choice> choices) {
     object["logprobs"] = nullptr;
     if (wants_logprobs())
       object["logprobs"] = chat_logprobs(choice.text_tokens(), tokenizer_, request_.spelling);
-    object["finish_reason"] = finish_reason(*choice.finished);
+    object["finish_reason"] = finish(*choice.finished);
     object["stop_reason"] = stop_reason(*choice.finished);
     if (request_.return_token_ids) object["token_ids"] = ids_of(choice.tokens);
     list.emplace_back(std::move(object));
@@ -227,12 +239,18 @@ std::string ChatWriter::chunk(std::size_t choice, json::object delta, json::obje
   return to_json(body);
 }
 
+// More of a call: a piece of its function, and at its beginning the call's other members.
+json::object ChatWriter::call_delta(std::size_t index, json::object function,
+                                    json::object head) const {
+  if (request_.call_form == ToolUse::Form::kFunctions)
+    return {{"function_call", std::move(function)}};
+  head["index"] = index;
+  head["function"] = std::move(function);
+  return {{"tool_calls", json::array{std::move(head)}}};
+}
+
 // The delta of a message that an event stands for; empty if there is nothing to say.
 json::object ChatWriter::delta_of(std::size_t choice, const chat::OutputEvent& event) const {
-  const auto call = [&](std::size_t index, json::object fields) {
-    fields["index"] = index;
-    return json::object{{"tool_calls", json::array{std::move(fields)}}};
-  };
   if (const auto* text = std::get_if<chat::TextDelta>(&event)) return {{"content", text->text}};
   if (const auto* thought = std::get_if<chat::ThoughtDelta>(&event)) {
     json::object delta;
@@ -240,14 +258,12 @@ json::object ChatWriter::delta_of(std::size_t choice, const chat::OutputEvent& e
     return delta;
   }
   if (const auto* begin = std::get_if<chat::ToolCallBegin>(&event))
-    return call(begin->index,
-                {{"id", call_id(choice, begin->index)},
-                 {"type", "function"},
-                 {"function", json::object{{"name", begin->name}, {"arguments", ""}}}});
+    return call_delta(begin->index, {{"name", begin->name}, {"arguments", ""}},
+                      {{"id", call_id(choice, begin->index)}, {"type", "function"}});
   if (const auto* more = std::get_if<chat::ToolCallArguments>(&event))
-    return call(more->index, {{"function", json::object{{"arguments", more->json}}}});
+    return call_delta(more->index, {{"arguments", more->json}});
   if (const auto* end = std::get_if<chat::ToolCallEnd>(&event); end && !end->completion.empty())
-    return call(end->index, {{"function", json::object{{"arguments", end->completion}}}});
+    return call_delta(end->index, {{"arguments", end->completion}});
   return {};
 }
 
@@ -271,9 +287,9 @@ std::vector<std::string> ChatWriter::chunks(std::size_t choice, const ServiceEve
   } else if (const auto* finished = std::get_if<Finished>(&event)) {
     state.output_tokens = finished->output_tokens;
     state.thought_tokens = finished->thought_tokens;
-    list.push_back(chunk(
-        choice, {},
-        {{"finish_reason", finish_reason(*finished)}, {"stop_reason", stop_reason(*finished)}}));
+    list.push_back(
+        chunk(choice, {},
+              {{"finish_reason", finish(*finished)}, {"stop_reason", stop_reason(*finished)}}));
   }
   return list;
 }

@@ -16,6 +16,7 @@ namespace g4::api {
 
 struct ChatRequest : DeliveryFields, ConversationRequest {
   bool show_thoughts = true;
+  ToolUse::Form call_form = ToolUse::Form::kTools;
 
   std::size_t choices() const { return n; }
   GenerateRequest choice(std::size_t i) const {
@@ -48,9 +49,12 @@ class ChatWriter {
   };
   boost::json::object head(std::string_view object) const;
   boost::json::object usage_of_all() const;
+  std::string_view finish(const Finished& finished) const;
   std::string call_id(std::size_t choice, std::size_t call) const;
   void write_thought(std::string_view thought, boost::json::object& message) const;
   boost::json::object message(std::size_t index, const Choice& choice) const;
+  boost::json::object call_delta(std::size_t index, boost::json::object function,
+                                 boost::json::object head = {}) const;
   boost::json::object delta_of(std::size_t choice, const chat::OutputEvent& event) const;
   boost::json::object token_fields(std::span<const SampledToken> tokens, bool of_text) const;
   void add_chat_chunks(std::size_t choice, const ChatDelta& part, std::vector<std::string>& list);

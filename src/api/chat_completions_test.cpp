@@ -54,6 +54,69 @@ TEST(ChatTools, ChoicesThatCannotBeAreRefused) {
     EXPECT_EQ(error(choice).param, "tool_choice") << choice;
 }
 
+TEST(ChatFunctions, AreToolsByTheirFirstName) {
+  const std::string functions =
+      R"("functions": [{"name": "f", "parameters": {"type": "object"}}, {"name": "g"}])";
+  EXPECT_EQ(prompt_of(functions), prompt_of(kTools));
+  EXPECT_EQ(prompt_of(functions + R"(, "function_call": "auto")"), prompt_of(kTools));
+  EXPECT_THAT(prompt_of(functions + R"(, "function_call": "none")"), Not(HasSubstr("declaration")));
+  const auto parsed = parse(functions + R"(, "function_call": {"name": "g"})");
+  const ToolUse& use = std::get<ChatRequest>(parsed).conversation.tool_use;
+  EXPECT_EQ(use.choice, ToolUse::Choice::kRequired);
+  EXPECT_EQ(use.tools.size(), 1U);
+  EXPECT_TRUE(std::get<ChatRequest>(parsed).prompt.chat->one_call);
+  const std::pair<std::string, const char*> wrong[] = {
+      {R"("function_call": "auto")", "function_call"},
+      {functions + ", " + kTools, "functions"},
+      {functions + R"(, "function_call": {"name": "h"})", "function_call"},
+      {functions + R"(, "function_call": 1)", "function_call"},
+      {R"("functions": {})", "functions"},
+      {R"("functions": [1])", "functions[0]"},
+      {R"("functions": [{"name": ""}])", "functions[0].name"},
+  };
+  for (const auto& [request, param] : wrong) {
+    const auto refused = parse(request);
+    ASSERT_TRUE(std::holds_alternative<ApiError>(refused)) << request;
+    EXPECT_EQ(std::get<ApiError>(refused).param, param) << request;
+  }
+}
+
+TEST(ChatFunctions, ACallIsTheMessagesFunctionCall) {
+  const auto parsed = parse(R"("functions": [{"name": "f"}])");
+  const ServedModel model = chat_model();
+  ChatWriter streamed(std::get<ChatRequest>(parsed), model, chat_tokenizer(), "x", 1),
+      whole(std::get<ChatRequest>(parsed), model, chat_tokenizer(), "x", 1);
+  ChatDelta delta;
+  delta.events = {chat::ToolCallBegin{0, "f"}, chat::ToolCallArguments{0, R"({"a":)"},
+                  chat::ToolCallArguments{0, "1"}, chat::ToolCallEnd{0, "}"}};
+  Finished finished;
+  finished.reason = Finished::Reason::kToolCalls;
+  Choice choice;
+  std::string name, arguments;
+  json::value reason;
+  for (const ServiceEvent& event : {ServiceEvent(delta), ServiceEvent(finished)}) {
+    choice.add(event);
+    for (const std::string& chunk : streamed.chunks(0, event)) {
+      const json::value got = json::parse(chunk).at("choices").at(0);
+      EXPECT_FALSE(got.at("delta").as_object().contains("tool_calls"));
+      if (!got.at("finish_reason").is_null()) reason = got.at("finish_reason");
+      const json::value* call = got.at("delta").as_object().if_contains("function_call");
+      if (!call) continue;
+      if (const auto* said = call->as_object().if_contains("name")) name += said->as_string();
+      arguments += call->at("arguments").as_string();
+    }
+  }
+  EXPECT_EQ(reason, "function_call");
+  const json::value answer = json::parse(whole.whole(std::span(&choice, 1))).at("choices").at(0);
+  EXPECT_EQ(answer.at("finish_reason"), "function_call");
+  EXPECT_TRUE(answer.at("message").at("content").is_null());
+  EXPECT_FALSE(answer.at("message").as_object().contains("tool_calls"));
+  EXPECT_EQ(answer.at("message").at("function_call"),
+            (json::object{{"name", "f"}, {"arguments", R"({"a":1})"}}));
+  EXPECT_EQ(name, "f");
+  EXPECT_EQ(arguments, R"({"a":1})");
+}
+
 TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
   EXPECT_THAT(prompt_of(""), Not(HasSubstr("<|think|>")));
   EXPECT_THAT(prompt_of(R"("reasoning_effort": "none")"), Not(HasSubstr("<|think|>")));

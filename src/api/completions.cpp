@@ -153,6 +153,8 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   fields.refuse({"suffix"}, "this model does not fill in the middle");
   fields.refuse({"tools", "functions"}, "tool calling is not part of this server yet");
   if (fields.error()) return *fields.error();
+  fields.leave({"model"});
+  request.unread = fields.unread();
   if (auto* error = std::get_if<ApiError>(&grammars)) return *std::move(error);
   request.answer_grammars = std::get<AnswerGrammars>(std::move(grammars));
   return request;

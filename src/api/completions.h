@@ -21,8 +21,9 @@ struct PromptEcho {
 };
 
 struct CompletionRequest : DeliveryFields {  // n: choices of each prompt
-  std::vector<GenerateRequest> prompts;      // one for each prompt, not yet for each choice
-  std::vector<PromptEcho> echoes;            // by prompt
+  UnreadFields unread;
+  std::vector<GenerateRequest> prompts;  // one for each prompt, not yet for each choice
+  std::vector<PromptEcho> echoes;        // by prompt
   bool echo = false;
   AnswerGrammars answer_grammars;
 

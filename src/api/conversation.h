@@ -40,6 +40,7 @@ struct ConversationRequest {
   Conversation conversation;        // with media: its caller looks at them, then calls take()
   GenerateRequest prompt;           // without media: complete
   boost::json::object media_usage;  // empty without media
+  UnreadFields unread;
 
   const AnswerGrammars& grammars() const { return conversation.grammars; }
   void take(CompiledGrammars compiled);  // before the media are seen

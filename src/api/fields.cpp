@@ -7,9 +7,42 @@
 namespace g4::api {
 namespace json = boost::json;
 
-const json::value* Fields::find(std::string_view key) const {
-  const json::value* value = object_.if_contains(key);
-  return value && !value->is_null() ? value : nullptr;
+namespace {
+
+constexpr std::size_t kUnreadNamesMax = 16;
+
+void add(std::string name, UnreadFields& unread) {
+  ++unread.count;
+  if (unread.names.size() < kUnreadNamesMax) unread.names.push_back(std::move(name));
+}
+
+}  // namespace
+
+const json::value* Fields::find(std::string_view key) {
+  const auto member = object_.find(key);
+  if (member == object_.end()) return nullptr;
+  read_[static_cast<std::size_t>(member - object_.begin())] = true;
+  return member->value().is_null() ? nullptr : &member->value();
+}
+
+void Fields::take(const Fields& inner) {
+  if (!error_) error_ = inner.error_;
+  UnreadFields unread = inner.unread();
+  inner_unread_.count += unread.count - unread.names.size();
+  for (std::string& name : unread.names) add(std::move(name), inner_unread_);
+}
+
+void Fields::leave(std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys) find(key);
+}
+
+UnreadFields Fields::unread() const {
+  UnreadFields unread = inner_unread_;
+  for (std::size_t i = 0; i < read_.size(); ++i) {
+    const auto member = object_.begin() + i;
+    if (!read_[i] && !member->value().is_null()) add(path(member->key()), unread);
+  }
+  return unread;
 }
 
 void Fields::fail(std::string_view key, std::string message) {

@@ -1,7 +1,8 @@
 // Fields: typed reads of a request's JSON object. The first failure sticks, and reads go on with
 // fallbacks, so that a parser is a straight list of reads and one check at its end.
 //
-// null counts as absent. Errors name the field's path.
+// null counts as absent. Errors name the field's path. What no read asked for is harmless, since
+// what would change the answer is refused by name; it is told to the log (unread()).
 #pragma once
 
 #include <boost/json.hpp>
@@ -20,12 +21,18 @@ namespace g4::api {
 template <class T>
 using Parsed = std::variant<T, ApiError>;
 
+// Members of a request that nothing reads.
+struct UnreadFields {
+  std::vector<std::string> names;  // the first of them, by path
+  std::size_t count = 0;           // of all
+};
+
 class Fields {
  public:
   explicit Fields(const boost::json::object& object, std::string prefix = "")
-      : object_(object), prefix_(std::move(prefix)) {}
+      : object_(object), prefix_(std::move(prefix)), read_(object.size()) {}
 
-  const boost::json::value* find(std::string_view key) const;
+  const boost::json::value* find(std::string_view key);
   std::optional<double> number(std::string_view key, double low, double high);
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t low, std::int64_t high);
   bool boolean(std::string_view key, bool otherwise);
@@ -38,6 +45,12 @@ class Fields {
   // Fields that would change the answer but are not supported: refused by name if present.
   void refuse(std::initializer_list<std::string_view> keys, std::string_view reason);
 
+  // Of an object in this one: its error becomes this one's, and so do its unread members.
+  void take(const Fields& inner);
+  // Others read these.
+  void leave(std::initializer_list<std::string_view> keys);
+  UnreadFields unread() const;
+
   void fail(std::string_view key, std::string message);
   std::string path(std::string_view key) const { return prefix_ + std::string(key); }
   const std::optional<ApiError>& error() const { return error_; }
@@ -45,6 +58,8 @@ class Fields {
  private:
   const boost::json::object& object_;
   std::string prefix_;
+  std::vector<bool> read_;  // of each member
+  UnreadFields inner_unread_;
   std::optional<ApiError> error_;
 };
 

@@ -123,9 +123,8 @@ std::optional<RepetitionLimits> read_repetition(Fields& fields,
   limits.block_tokens_min = std::max(limits.block_tokens_min, 1U);
   read("min_count", 2, UINT32_MAX, limits.repeats_min);
   limits.tokens_min = 0;  // a client that counts blocks says all by that
-  if (inner.error())
-    fields.fail(*inner.error()->param, inner.error()->message);
-  else if (const Status status = validate(limits); !status)
+  fields.take(inner);
+  if (const Status status = validate(limits); !status && !inner.error())
     fields.fail(kKey, fmt::format("\"{}\": {}", kKey, status.error().message));
   return limits;
 }
@@ -139,7 +138,7 @@ DeliveryFields read_delivery(Fields& fields) {
       Fields inner(options->get_object(), "stream_options.");
       delivery.include_usage = inner.boolean("include_usage", false);
       delivery.continuous_usage = inner.boolean("continuous_usage_stats", false);
-      if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
+      fields.take(inner);
     } else {
       fields.fail("stream_options", "\"stream_options\" should be an object");
     }
@@ -256,6 +255,8 @@ std::string_view finish_reason(const Finished& finished) {
   if (finished.reason == Finished::Reason::kRepetition) return "repetition";  // vLLM's word
   return finished.reason == Finished::Reason::kLength ? "length" : "stop";
 }
+
+double as_written(float number) { return std::stod(fmt::format("{}", number)); }
 
 json::value stop_reason(const Finished& finished) {
   if (finished.stop_string) return json::value(*finished.stop_string);

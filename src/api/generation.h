@@ -24,6 +24,10 @@ struct ServedModel {
   SamplingParams defaults;
   chat::TemplateKind chat_template = chat::TemplateKind::kNone;
   bool sees_images = false;
+  // For tools that ask.
+  std::uint32_t parallel = 0;  // answers at once
+  std::uint64_t context_tokens_trained = 0;
+  std::int64_t hidden = 0;
 };
 
 // Temperature, top_p and their like, which have the same names in every dialect.
@@ -103,6 +107,8 @@ struct Choice {
 
 // "stop", "length", "tool_calls", "repetition"
 std::string_view finish_reason(const Finished& finished);
+// 0.95 and not 0.949999988.
+double as_written(float number);
 boost::json::value stop_reason(const Finished& finished);  // string, token id or null
 boost::json::object usage(std::uint64_t prompt_tokens, std::uint64_t output_tokens);
 

@@ -32,10 +32,6 @@ const json::object& object_at(Fields& fields, std::string_view key) {
   return kNone;
 }
 
-void keep_error(Fields& fields, const Fields& inner) {
-  if (inner.error()) fields.fail(*inner.error()->param, inner.error()->message);
-}
-
 // Members that the answer repeats as they came, or null.
 void echo_as_given(Fields& fields, std::initializer_list<std::string_view> keys,
                    json::object& echo) {
@@ -44,9 +40,6 @@ void echo_as_given(Fields& fields, std::initializer_list<std::string_view> keys,
     echo[key] = value ? *value : json::value();
   }
 }
-
-// 0.95 and not 0.949999988.
-double as_written(float number) { return std::stod(fmt::format("{}", number)); }
 
 void read_metadata(Fields& fields, json::object& echo) {
   const json::object& metadata = object_at(fields, "metadata");
@@ -64,9 +57,9 @@ AnswerFormat read_format(Fields& fields, json::object& echo) {
   if (!shown.contains("type")) shown["type"] = "text";
   Fields format(shown, "text.format.");
   AnswerFormat found = read_typed_format(format, "");
-  keep_error(fields, format);
+  fields.take(format);
   const std::string verbosity = text.string("verbosity").value_or("medium");
-  keep_error(fields, text);
+  fields.take(text);
   echo["text"] = json::object{{"format", std::move(shown)}, {"verbosity", verbosity}};
   return found;
 }
@@ -75,7 +68,7 @@ Thinking read_reasoning(Fields& fields, const ServedModel& model, json::object& 
   Fields reasoning(object_at(fields, "reasoning"), "reasoning.");
   const Thinking thinking = read_effort(reasoning, "effort");
   check_thinking(reasoning, "effort", thinking.wanted, model);
-  keep_error(fields, reasoning);
+  fields.take(reasoning);
   const json::value* effort = reasoning.find("effort");
   echo["reasoning"] =
       json::object{{"effort", effort ? *effort : json::value()}, {"summary", nullptr}};
@@ -275,6 +268,8 @@ Parsed<ResponsesRequest> parse_responses(std::string_view body, const ServedMode
   auto conversation = to_conversation(fields, std::move(talk), model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&conversation)) return *std::move(error);
   request.conversation = std::move(std::get<Conversation>(conversation));
+  fields.leave({"model"});
+  request.unread = fields.unread();
   shape_answer(request.conversation, request.prompt);
   if (request.conversation.media.empty())
     request.prompt.prompt = chat::to_tokens(request.conversation.rendered, tokenizer);

@@ -1,7 +1,5 @@
 #include "api/tokenization.h"
 
-#include <fmt/format.h>
-
 #include "api/chat_completions.h"
 #include "api/logprobs.h"
 
@@ -56,6 +54,8 @@ Parsed<TokenizeRequest> parse_tokenize(std::string_view body, const ServedModel&
     if (fields.boolean("add_special_tokens", true)) ensure_bos(request.tokens, tokenizer);
   }
   if (fields.error()) return *fields.error();
+  fields.leave({"model"});
+  request.unread = fields.unread();
   return request;
 }
 
@@ -104,36 +104,6 @@ std::string tokenizer_info(const Tokenizer& tokenizer) {
                               ? json::value(nullptr)
                               : json::value(tokenizer.chat_template());
   return to_json(info);
-}
-
-namespace {
-
-json::object model_object(const ServedModel& model) {
-  json::object object;
-  object["id"] = model.id;
-  object["object"] = "model";
-  object["created"] = model.created;
-  object["owned_by"] = "gemma4";
-  object["root"] = model.id;
-  object["parent"] = nullptr;
-  object["max_model_len"] = model.context_tokens_max;
-  return object;
-}
-
-}  // namespace
-
-std::string model_list(const ServedModel& model) {
-  json::object body;
-  body["object"] = "list";
-  body["data"] = json::array{model_object(model)};
-  return to_json(body);
-}
-
-Parsed<std::string> model_by_id(std::string_view id, const ServedModel& model) {
-  if (id == model.id) return to_json(model_object(model));
-  return ApiError{
-      404, fmt::format("the model \"{}\" is not served here; this server has \"{}\"", id, model.id),
-      "model", "model_not_found"};
 }
 
 }  // namespace g4::api

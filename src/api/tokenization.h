@@ -1,4 +1,4 @@
-// /tokenize, /detokenize, /tokenizer_info and /v1/models: vLLM's and llama-server's shapes in one.
+// /tokenize, /detokenize and /tokenizer_info: vLLM's and llama-server's shapes in one.
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ struct TokenizeRequest {
   Conversation conversation;    // with media: its caller looks at them and fills...
   std::vector<TokenId> tokens;  // ...these
   bool strings = false;
+  UnreadFields unread;
   std::string answer;  // llama-server's, complete: nothing else is filled
 
   void take(SeenConversation seen) { tokens = std::move(seen.prompt.tokens); }
@@ -30,8 +31,5 @@ std::string tokenize_answer(const TokenizeRequest& request, const ServedModel& m
 Parsed<std::string> detokenize(std::string_view body, const ServedModel& model,
                                const Tokenizer& tokenizer);
 std::string tokenizer_info(const Tokenizer& tokenizer);
-
-std::string model_list(const ServedModel& model);
-Parsed<std::string> model_by_id(std::string_view id, const ServedModel& model);
 
 }  // namespace g4::api

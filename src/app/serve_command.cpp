@@ -145,7 +145,10 @@ Result<int> run(const ServeArguments& arguments) {
       .context_tokens_max = session->model().memory.context_tokens,
       .defaults = to_sampling(arguments.sampling, session->model().defaults),
       .chat_template = session->chat_template(),
-      .sees_images = session->model().vision.has_value()};
+      .sees_images = session->model().vision.has_value(),
+      .parallel = session->model().memory.parallel,
+      .context_tokens_trained = session->model().config.context_tokens_max,
+      .hidden = session->model().config.hidden};
   if (Status status = validate(model.defaults, session->tokenizer().size()); !status)
     return status.error();
   const MemoryPlan& memory = session->model().memory;

@@ -144,6 +144,7 @@ std::variant<RequestId, Refusal> Engine::Impl::submit(EngineRequest request, Eng
     }
     if (request.repetition) sequence->guard.emplace(*request.repetition);
   }
+  sequence->submitted = std::chrono::steady_clock::now();
   sequence->tokens = request.prompt;
   sequence->request = std::move(request);
   sequence->sink = std::move(sink);
@@ -209,6 +210,7 @@ bool Engine::Impl::encode_images() {
   }
   Sequence& sequence = *work->sequence;
   images_begun = sequence.id;
+  sequence.note_begin(std::chrono::steady_clock::now());
   auto progress = compute_slice(work->images);
   ++stats.image_slices;
   if (!progress) {
@@ -246,8 +248,11 @@ bool Engine::Impl::step() {
   publish();
   if (chunks.empty()) return false;
   step_sequences.clear();
-  for (const auto& [sequence, tokens] : chunks)
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [sequence, tokens] : chunks) {
+    sequence->note_begin(now);
     step_sequences.push_back(step_sequence(*sequence, tokens));
+  }
   auto outputs = compute();
   ++stats.steps;
   if (!outputs) {
@@ -282,7 +287,7 @@ void Engine::Impl::absorb(const Scheduler::Chunk& chunk, StepOutput output) {
   if (!sequence.prompt_reported) {
     sequence.prompt_reported = true;
     stats.prompt_tokens += sequence.request.prompt.size();
-    sequence.sink(PromptEvent{std::exchange(sequence.prompt_logprobs, {})});
+    sequence.sink(PromptEvent{std::exchange(sequence.prompt_logprobs, {}), *sequence.queued});
   }
   if (!sequence.sampler) return finish(sequence.id, ended(FinishReason::kLength));
   if (output.error) return finish(sequence.id, failed(*std::move(output.error)));

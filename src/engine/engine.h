@@ -11,6 +11,7 @@
 // and is computed again later (same words: see runner.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,6 +48,7 @@ struct EngineRequest {
 // Token events arrive in order; exactly one FinishEvent ends a request.
 struct PromptEvent {                   // once, before the first token
   std::vector<SampledToken> logprobs;  // for prompt tokens 1..n-1 if asked, else empty
+  std::chrono::nanoseconds queued{0};  // from submit() to the request's first step or image
 };
 struct TokenEvent {
   SampledToken token;

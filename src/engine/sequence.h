@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,8 +35,13 @@ struct Sequence {
 
   std::uint64_t output_tokens = 0;
   bool prompt_reported = false;
-  std::vector<SampledToken> prompt_logprobs;  // collected until the prompt is done
+  std::chrono::steady_clock::time_point submitted;
+  std::optional<std::chrono::nanoseconds> queued;  // known once something was computed for it
+  std::vector<SampledToken> prompt_logprobs;       // collected until the prompt is done
 
+  void note_begin(std::chrono::steady_clock::time_point now) {
+    if (!queued) queued = now - submitted;
+  }
   std::uint64_t pending() const { return tokens.size() - n_past; }
   // Where the last token stands, or the image that ends with it: what must be computed again for
   // the logits after it.

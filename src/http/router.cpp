@@ -69,6 +69,12 @@ void Router::add(std::string_view method, std::string_view pattern, HttpHandler 
   routes_.insert(at, std::move(route));
 }
 
+std::vector<std::string_view> Router::patterns() const {
+  std::vector<std::string_view> patterns;
+  for (const Route& route : routes_) patterns.push_back(route.pattern);
+  return patterns;
+}
+
 Router::Match Router::find(std::string_view method,
                            const std::vector<std::string>& segments) const {
   const Route* found = nullptr;

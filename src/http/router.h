@@ -33,6 +33,7 @@ class Router {
     int status = 200;   // 404, 405
     std::string allow;  // with 405, the methods of this path
   };
+  std::vector<std::string_view> patterns() const;  // some more than once: of several methods
   Match find(std::string_view method, const std::vector<std::string>& segments) const;
 
  private:

@@ -8,6 +8,7 @@ namespace g4 {
 namespace {
 
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 class RouterTest : public testing::Test {
  protected:
@@ -32,6 +33,12 @@ class RouterTest : public testing::Test {
   }
   Router router_;
 };
+
+TEST_F(RouterTest, NamesItsPatterns) {
+  add("GET", "/v1/{rest...}");
+  add("POST", "/v1/models");
+  EXPECT_THAT(router_.patterns(), UnorderedElementsAre("/v1/{rest...}", "/v1/models"));
+}
 
 TEST_F(RouterTest, SpecialBeatsGeneral) {
   add("GET", "/v1/{rest...}");  // the order of adding plays no part

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "base/thread_annotations.h"
+#include "serve/request_meter.h"
 
 namespace g4 {
 
@@ -45,9 +47,10 @@ std::string to_sse(const std::vector<api::StreamChunk>& chunks) {
 // for the queue alone: the engine thread never waits while another submits or writes.
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
-  Answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
-         Delivery delivery)
+  Answer(Service& service, Metrics& metrics, ExchangePtr exchange,
+         std::unique_ptr<AnswerWriter> writer, Delivery delivery)
       : service_(service),
+        metrics_(metrics),
         exchange_(std::move(exchange)),
         writer_(std::move(writer)),
         delivery_(delivery),
@@ -58,14 +61,17 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void submit() EXCLUDES(mutex_) {
     std::optional<api::ApiError> refusal;
     for (std::size_t i = 0; i < choices_.size() && !refusal; ++i) {
-      auto submitted =
-          service_.submit(writer_->choice(i), [self = shared_from_this(), i](ServiceEvent event) {
+      GenerateRequest request = writer_->choice(i);
+      RequestMeter meter(metrics_, std::chrono::steady_clock::now());
+      auto submitted = service_.submit(
+          std::move(request), [self = shared_from_this(), i, meter](ServiceEvent event) mutable {
+            meter.see(event, std::chrono::steady_clock::now());
             self->take({i, std::move(event)});
           });
       if (const auto* id = std::get_if<StreamId>(&submitted))
         streams_.push_back(*id);
       else
-        refusal = api::refused(std::get<Refusal>(submitted));
+        refusal = refused(std::get<Refusal>(submitted));
     }
     if (refusal) {
       done_ = true;
@@ -83,6 +89,11 @@ class Answer : public std::enable_shared_from_this<Answer> {
     std::size_t choice;
     ServiceEvent event;
   };
+
+  api::ApiError refused(const Refusal& refusal) {
+    metrics_.count_refused(refusal.kind);
+    return api::refused(refusal);
+  }
 
   void begin_stream() {
     stream_ = exchange_->start_stream(
@@ -161,6 +172,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   }
 
   Service& service_;
+  Metrics& metrics_;
   const ExchangePtr exchange_;
   const std::unique_ptr<AnswerWriter> writer_;
   const Delivery delivery_;
@@ -179,16 +191,18 @@ class Answer : public std::enable_shared_from_this<Answer> {
 
 }  // namespace
 
-void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
-            Delivery delivery) {
+void answer(Service& service, Metrics& metrics, ExchangePtr exchange,
+            std::unique_ptr<AnswerWriter> writer, Delivery delivery) {
   // No use in trying again later, so not the 429 of a full queue.
   if (writer->choices() > service.open_requests_max()) {
     const api::ApiError error = api::invalid(
         "n", fmt::format("{} answers were asked for, but {} can run and wait here at once",
                          writer->choices(), service.open_requests_max()));
+    metrics.count_refused(Refusal::Kind::kInvalid);
     return respond_error(*exchange, error, writer->error_body(error));
   }
-  std::make_shared<Answer>(service, std::move(exchange), std::move(writer), delivery)->submit();
+  std::make_shared<Answer>(service, metrics, std::move(exchange), std::move(writer), delivery)
+      ->submit();
 }
 
 }  // namespace g4

@@ -9,6 +9,7 @@
 #include "api/generation.h"
 #include "http/exchange.h"
 #include "http/sse.h"
+#include "serve/metrics.h"
 #include "service/service.h"
 
 namespace g4 {
@@ -39,7 +40,8 @@ void respond_error(Exchange& exchange, const api::ApiError& error, std::string b
 void respond_parsed(Exchange& exchange, const api::Parsed<std::string>& parsed);
 
 // Submits one generation for each choice. If one is refused none runs, and the client is told why.
-void answer(Service& service, ExchangePtr exchange, std::unique_ptr<AnswerWriter> writer,
-            Delivery delivery);
+// `service` and `metrics` outlive the answer.
+void answer(Service& service, Metrics& metrics, ExchangePtr exchange,
+            std::unique_ptr<AnswerWriter> writer, Delivery delivery);
 
 }  // namespace g4

@@ -58,6 +58,7 @@ class AnswerTest : public testing::Test {
     fake.limits.vocab_size = tokenizer().size();
     engine_.emplace(std::make_unique<FakeRunner>(std::move(fake)), EngineOptions{});
     service_.emplace(*engine_, tokenizer());
+    metrics_.emplace("m", engine_->limits());
   }
   // All that goes out, head included.
   std::string ask(std::unique_ptr<AnswerWriter> writer, Delivery delivery) {
@@ -67,7 +68,7 @@ class AnswerTest : public testing::Test {
     setup.may_keep_alive = [] { return true; };
     setup.wake = [&] { woken.release(); };
     const auto core = std::make_shared<ExchangeCore>(HttpRequest(), std::move(setup));
-    answer(*service_, std::make_shared<Exchange>(core), std::move(writer), delivery);
+    answer(*service_, *metrics_, std::make_shared<Exchange>(core), std::move(writer), delivery);
     std::string bytes;
     auto end = ExchangeCore::End::kOpen;
     while (end == ExchangeCore::End::kOpen && woken.try_acquire_for(seconds(10))) {
@@ -83,6 +84,7 @@ class AnswerTest : public testing::Test {
 
   std::optional<Engine> engine_;
   std::optional<Service> service_;
+  std::optional<Metrics> metrics_;
 };
 
 TEST_F(AnswerTest, StreamHasEveryChoiceToItsEnd) {

@@ -5,6 +5,7 @@
 
 #include "api/anthropic.h"
 #include "serve/answer.h"
+#include "serve/ignored.h"
 
 namespace g4 {
 namespace {
@@ -50,6 +51,7 @@ void read(const Preparers& preparers, const ExchangePtr& exchange, api::Parsed<R
     respond_error(*exchange, error, api::anthropic_error_body(error, exchange->request().id));
   };
   if (auto* error = std::get_if<api::ApiError>(&parsed)) return fail(*error);
+  log_unread(exchange->request(), std::get<Request>(parsed).unread);
   prepare(preparers, std::move(std::get<Request>(parsed)),
           [fail, then](api::Parsed<Request> prepared) {
             if (auto* error = std::get_if<api::ApiError>(&prepared)) return fail(*error);
@@ -70,7 +72,7 @@ void AnthropicRoutes::create(const ExchangePtr& exchange) const {
        [this, exchange](api::MessagesRequest request) {
          const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
          answer(
-             service_, exchange,
+             service_, metrics_, exchange,
              std::make_unique<MessagesAnswer>(std::move(request), model_, exchange->request().id),
              delivery);
        });

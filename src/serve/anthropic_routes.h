@@ -3,6 +3,7 @@
 
 #include "api/generation.h"
 #include "http/router.h"
+#include "serve/metrics.h"
 #include "serve/prepare.h"
 #include "service/service.h"
 
@@ -11,8 +12,9 @@ namespace g4 {
 class AnthropicRoutes {
  public:
   // All outlive it; it outlives the server.
-  AnthropicRoutes(Service& service, const api::ServedModel& model, const Preparers& preparers)
-      : service_(service), model_(model), preparers_(preparers) {}
+  AnthropicRoutes(Service& service, Metrics& metrics, const api::ServedModel& model,
+                  const Preparers& preparers)
+      : service_(service), metrics_(metrics), model_(model), preparers_(preparers) {}
 
   void add_to(Router& router) const;
 
@@ -21,6 +23,7 @@ class AnthropicRoutes {
   void count(const ExchangePtr& exchange) const;
 
   Service& service_;
+  Metrics& metrics_;
   const api::ServedModel& model_;
   const Preparers& preparers_;
 };

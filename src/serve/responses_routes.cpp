@@ -1,12 +1,11 @@
 #include "serve/responses_routes.h"
 
-#include <spdlog/spdlog.h>
-
 #include <ctime>
 #include <memory>
 #include <utility>
 
 #include "serve/answer.h"
+#include "serve/ignored.h"
 
 namespace g4 {
 namespace {
@@ -51,17 +50,6 @@ class ResponsesAnswer final : public AnswerWriter {
   api::ResponsesWriter writer_;
 };
 
-// As JSON: the names are the client's, and must not forge lines of the log.
-void log_skipped(const HttpRequest& request, const std::vector<std::string>& types) {
-  if (types.empty()) return;
-  constexpr std::size_t kTypesMax = 16;
-  boost::json::array shown;
-  for (std::size_t i = 0; i < std::min(types.size(), kTypesMax); ++i)
-    shown.emplace_back(types[i].substr(0, 64));
-  spdlog::debug("{}: {} tools are not functions and were skipped: {}", request.id, types.size(),
-                boost::json::serialize(shown));
-}
-
 }  // namespace
 
 void ResponsesRoutes::add_to(Router& router) {
@@ -78,7 +66,9 @@ void ResponsesRoutes::read(ExchangePtr exchange, Then then) {
                                      [this](std::string_view id) { return store_.find(id); });
   if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
   auto& request = std::get<api::ResponsesRequest>(parsed);
-  log_skipped(exchange->request(), request.skipped_tools);
+  log_unread(exchange->request(), request.unread);
+  log_ignored(exchange->request(), "tools are no functions", request.skipped_tools,
+              request.skipped_tools.size());
   prepare(preparers_, std::move(request),
           [exchange, then](api::Parsed<api::ResponsesRequest> prepared) {
             if (auto* error = std::get_if<api::ApiError>(&prepared))
@@ -91,7 +81,7 @@ void ResponsesRoutes::create(ExchangePtr exchange) {
   read(exchange, [this, exchange](api::ResponsesRequest request) {
     const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
     answer(
-        service_, exchange,
+        service_, metrics_, exchange,
         std::make_unique<ResponsesAnswer>(std::move(request), model_, service_.tokenizer(), store_),
         delivery);
   });

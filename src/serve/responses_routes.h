@@ -4,6 +4,7 @@
 #include "api/generation.h"
 #include "api/responses.h"
 #include "http/router.h"
+#include "serve/metrics.h"
 #include "serve/prepare.h"
 #include "serve/response_store.h"
 #include "service/service.h"
@@ -13,8 +14,9 @@ namespace g4 {
 class ResponsesRoutes {
  public:
   // All outlive it; it outlives the server.
-  ResponsesRoutes(Service& service, const api::ServedModel& model, const Preparers& preparers)
-      : service_(service), model_(model), preparers_(preparers) {}
+  ResponsesRoutes(Service& service, Metrics& metrics, const api::ServedModel& model,
+                  const Preparers& preparers)
+      : service_(service), metrics_(metrics), model_(model), preparers_(preparers) {}
 
   void add_to(Router& router);
 
@@ -29,6 +31,7 @@ class ResponsesRoutes {
   void list_input(Exchange& exchange) const;
 
   Service& service_;
+  Metrics& metrics_;
   const api::ServedModel& model_;
   const Preparers& preparers_;
   ResponseStore store_;

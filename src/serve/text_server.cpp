@@ -2,16 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <ctime>
 
 #include "api/anthropic.h"
 #include "api/chat_completions.h"
 #include "api/completions.h"
+#include "api/server_info.h"
 #include "api/tokenization.h"
 #include "http/auth.h"
 #include "serve/answer.h"
 #include "serve/anthropic_routes.h"
+#include "serve/ignored.h"
+#include "serve/metrics.h"
 #include "serve/prepare.h"
 #include "serve/responses_routes.h"
 
@@ -58,7 +62,12 @@ std::string error_body(const HttpRequest& request, const api::ApiError& error) {
                                               : api::error_body(error);
 }
 
-bool is_open_to_all(std::string_view path) { return path == "/health" || path == "/ready"; }
+// Load balancers ask for these, by the names of vLLM, llama-server and SageMaker, and have no key.
+constexpr std::string_view kHealthPaths[] = {"/health", "/v1/health", "/ping"};
+
+bool is_open_to_all(std::string_view path) {
+  return path == "/ready" || std::ranges::count(kHealthPaths, path) > 0;
+}
 
 }  // namespace
 
@@ -67,26 +76,46 @@ struct TextServer::Impl {
       : service(s),
         model(std::move(m)),
         keys(std::move(o.api_keys)),
-        media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}) {
+        media(s.tokenizer(), std::move(o.media), {.context_tokens_max = model.context_tokens_max}),
+        metrics(model.id, s.limits()) {
     o.http.error_body = [](const HttpRequest& request, int status, std::string_view message) {
+      if (status == 404)
+        if (auto reason = api::not_offered(request.path))
+          return error_body(request, {status, *std::move(reason), std::nullopt, "not_offered"});
       return error_body(request, {status, std::string(message), std::nullopt, ""});
     };
     o.http.admit = [this](const HttpRequest& request) { return refuse_stranger(request); };
-    http = std::make_unique<HttpServer>(std::move(o.http), routes());
+    o.http.observe = [this, also = std::move(o.http.observe)](const HttpAccess& access) {
+      metrics.count_http(access);
+      if (also) also(access);
+    };
+    Router router = routes();
+    metrics.add_routes(router.patterns());
+    http = std::make_unique<HttpServer>(std::move(o.http), std::move(router));
   }
 
   Router routes() {
     Router router;
-    router.add("GET", "/health",
-               [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
+    for (const std::string_view path : kHealthPaths)
+      router.add("GET", path,
+                 [](ExchangePtr x) { x->respond(json_response(200, R"({"status":"ok"})")); });
     router.add("GET", "/ready", [this](ExchangePtr x) { ready(*x); });
+    router.add("GET", "/metrics", [this](ExchangePtr x) {
+      x->respond({200,
+                  {{"Content-Type", std::string(kMetricsContentType)}},
+                  metrics.text(service.stats(), http->stats())});
+    });
     router.add("GET", "/version", [](ExchangePtr x) {
       x->respond(json_response(200, fmt::format(R"({{"version":"{}"}})", G4_VERSION)));
     });
-    router.add("GET", "/v1/models",
-               [this](ExchangePtr x) { x->respond(json_response(200, api::model_list(model))); });
+    router.add("GET", "/props", [this](ExchangePtr x) {
+      x->respond(json_response(200, api::props(model, service.tokenizer())));
+    });
+    router.add("GET", "/v1/models", [this](ExchangePtr x) {
+      x->respond(json_response(200, api::model_list(model, service.tokenizer())));
+    });
     router.add("GET", "/v1/models/{id...}", [this](ExchangePtr x) {
-      respond_parsed(*x, api::model_by_id(x->request().param("id"), model));
+      respond_parsed(*x, api::model_by_id(x->request().param("id"), model, service.tokenizer()));
     });
     router.add("POST", "/v1/completions", [this](ExchangePtr x) { complete(std::move(x)); });
     router.add("POST", "/v1/chat/completions", [this](ExchangePtr x) { chat(std::move(x)); });
@@ -127,11 +156,12 @@ struct TextServer::Impl {
   void generate(ExchangePtr exchange, api::Parsed<Request> parsed, std::string_view id_prefix) {
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
     auto& request = std::get<Request>(parsed);
+    log_unread(exchange->request(), request.unread);
     const Delivery delivery = request.stream ? Delivery::kStream : Delivery::kWhole;
     auto writer = std::make_unique<DialectWriter<Request, Writer>>(
         std::move(request), model, service.tokenizer(),
         fmt::format("{}{}", id_prefix, exchange->request().id));
-    answer(service, std::move(exchange), std::move(writer), delivery);
+    answer(service, metrics, std::move(exchange), std::move(writer), delivery);
   }
 
   void complete(ExchangePtr exchange) {
@@ -155,6 +185,7 @@ struct TextServer::Impl {
   void tokenize(ExchangePtr exchange) {
     auto parsed = api::parse_tokenize(exchange->request().body, model, service.tokenizer());
     if (auto* error = std::get_if<api::ApiError>(&parsed)) return respond_error(*exchange, *error);
+    log_unread(exchange->request(), std::get<api::TokenizeRequest>(parsed).unread);
     see_media(media, std::move(std::get<api::TokenizeRequest>(parsed)),
               [this, exchange](api::Parsed<api::TokenizeRequest> seen) {
                 if (auto* error = std::get_if<api::ApiError>(&seen))
@@ -170,10 +201,11 @@ struct TextServer::Impl {
   const std::vector<std::string> keys;
   std::atomic<bool> draining = false;
   MediaReader media;
+  Metrics metrics;
   GrammarCompiler grammars{service.tokenizer()};
   const Preparers preparers{grammars, media};
-  const AnthropicRoutes messages{service, model, preparers};
-  ResponsesRoutes responses{service, model, preparers};
+  const AnthropicRoutes messages{service, metrics, model, preparers};
+  ResponsesRoutes responses{service, metrics, model, preparers};
   std::unique_ptr<HttpServer> http;  // last: its threads use what is above
 };
 

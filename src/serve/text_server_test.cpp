@@ -14,6 +14,7 @@
 namespace g4 {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -44,9 +45,10 @@ TEST(TextServer, OnlyHealthAndReadinessNeedNoKey) {
   TextServer server(service, api::ServedModel{}, std::move(options));
   ASSERT_TRUE(server.start().has_value());
   const std::uint16_t port = server.port();
-  EXPECT_EQ(status_of(port, "/health"), 200);
-  EXPECT_EQ(status_of(port, "/ready"), 200);
-  for (const char* path : {"/v1/models", "/version", "/tokenizer_info", "/nowhere", "/ready/"}) {
+  for (const char* path : {"/health", "/v1/health", "/ping", "/ready"})
+    EXPECT_EQ(status_of(port, path), 200) << path;
+  for (const char* path : {"/v1/models", "/version", "/tokenizer_info", "/nowhere", "/ready/",
+                           "/props", "/metrics", "/v1/embeddings"}) {
     EXPECT_EQ(status_of(port, path), 401) << path;
     EXPECT_EQ(status_of(port, path, "Authorization: Bearer wrong\r\n"), 401) << path;
   }
@@ -82,6 +84,8 @@ TEST(TextServer, RefusalsHaveTheShapeOfTheirDialect) {
   }
   for (const char* line : {"POST /v1/chat/completions", "GET /nowhere"})
     EXPECT_THAT(ask(line, key), HasSubstr("\"title\"")) << line;
+  EXPECT_THAT(ask("POST /v1/embeddings", key),
+              AllOf(StartsWith("HTTP/1.1 404 "), HasSubstr("no embeddings")));
 }
 
 }  // namespace

@@ -63,6 +63,7 @@ class Stream {
 
  private:
   void on_prompt(PromptEvent event) {
+    queued_ = event.queued;
     if (wants_prompt_) sink_(PromptScored{std::move(event.logprobs)});
   }
 
@@ -92,6 +93,7 @@ class Stream {
     if (end.reason != Finished::Reason::kError) answer_->describe(end);
     end.prompt_tokens = prompt_tokens_;
     end.output_tokens = output_tokens_;
+    end.queued = queued_;
     sink_(std::move(end));
     sink_ = nullptr;  // what the caller captured is free now
   }
@@ -108,6 +110,7 @@ class Stream {
   const bool wants_prompt_;
   const std::uint64_t prompt_tokens_;
   std::uint64_t output_tokens_ = 0;
+  std::optional<std::chrono::nanoseconds> queued_;
   bool finished_ = false;
 
   Mutex mutex_;

@@ -6,6 +6,7 @@
 // and is never called again after its Finished event.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,6 +69,8 @@ struct Finished {
   std::string error;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;
   std::uint64_t thought_tokens = 0;  // of output_tokens; 0 without GenerateRequest::chat
+  // From submit() to the first work on it; absent if it ended before its prompt was read.
+  std::optional<std::chrono::nanoseconds> queued;
 };
 using ServiceEvent = std::variant<PromptScored, TextDelta, ChatDelta, Finished>;
 using ServiceSink = std::function<void(ServiceEvent)>;

@@ -313,6 +313,27 @@ TEST(Service, ErrorsKeepTheTextSoFar) {
   EXPECT_THAT(got.finished.error, HasSubstr("told to fail"));
 }
 
+TEST(Service, SaysHowLongARequestWaited) {
+  FakeRunnerOptions fake;
+  fake.step_delay = std::chrono::milliseconds(5);
+  EngineOptions one;
+  one.running_max = 1;
+  House house({}, fake, one);
+  GenerateRequest r = house.request();
+  r.output_tokens_max = 10;
+  r.ignore_eos = true;
+  Collector first, second, third;
+  ASSERT_TRUE(std::holds_alternative<StreamId>(house.service->submit(r, first.sink())));
+  ASSERT_TRUE(std::holds_alternative<StreamId>(house.service->submit(r, second.sink())));
+  const auto id = house.service->submit(r, third.sink());
+  house.service->cancel(std::get<StreamId>(id));
+  EXPECT_FALSE(third.wait().finished.queued);  // it never ran
+  const auto of_first = first.wait().finished.queued, of_second = second.wait().finished.queued;
+  ASSERT_TRUE(of_first && of_second);
+  // The second waited for nine more steps of the first.
+  EXPECT_GE(*of_second, *of_first + std::chrono::milliseconds(40));
+}
+
 // The text that a request gives alone, from the plain loop.
 std::string expected(const House& house, const GenerateRequest& r) {
   const std::size_t vocab = house.words.tokenizer->size();
