@@ -20,6 +20,7 @@ constexpr std::size_t kChoicesMax = 5'000;
 constexpr std::size_t kChoiceBytesMax = 64 * 1024;  // of all together
 constexpr std::size_t kToolsMax = 128;
 constexpr std::size_t kToolNameBytesMax = 128;
+constexpr std::size_t kToolRulesBytesMax = std::size_t{1} << 20;  // a second of compiling
 
 // Rules of which `answer` is the first; "start" comes later.
 using Rules = Result<std::string>;
@@ -116,6 +117,8 @@ Rules rules(const ToolCalls& calls, const MarkerTokens& tokens) {
       return Error{fmt::format("two tools have the name {}", tool.name)};
     lines += G4_TRY(call_rules(tool, *tokens.quote, names.size()));
     names.push_back(fmt::format("tool_{}", names.size()));
+    if (lines.size() > kToolRulesBytesMax)
+      return Error{"the schemas of all tools together are too large"};
   }
   std::vector<TokenId> ends = tokens.stops;
   ends.push_back(tokens.tool_call->open);

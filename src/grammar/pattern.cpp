@@ -108,7 +108,7 @@ class Scanner {
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"})
       if (starts(look))
         return Error{fmt::format("look-ahead and look-behind ({}...) are not supported", look)};
-    ++at_;
+    const std::size_t begun = at_++;
     if (starts("?")) {
       ++at_;
       if (starts("P<") || starts("<")) {
@@ -120,6 +120,7 @@ class Scanner {
           ++at_;
         }
         if (starts(")")) {  // (?i): flags for what follows
+          if (begun != 0) return Error{"flags such as (?i) stand at the beginning, or in (?i:...)"};
           ++at_;
           atom_.reset();
           return {};
@@ -181,6 +182,12 @@ class Scanner {
   std::vector<std::size_t> groups_{1};  // weight of the dearest thing in each open group
   std::optional<Atom> atom_;
 };
+
+// The flags before an expression, (?i), if any. `text` passed check_pattern().
+std::string_view leading_flags(std::string_view text) {
+  const std::size_t end = std::min(text.find_first_of(":)P<", 2), text.size() - 1);
+  return text.starts_with("(?") && text[end] == ')' ? text.substr(0, end + 1) : std::string_view{};
+}
 
 // Where the alternatives of the whole expression are cut. `text` passed check_pattern().
 std::vector<std::string_view> alternatives(std::string_view text) {
@@ -272,9 +279,10 @@ Status check_pattern(std::string_view pattern) {
 std::string whole_pattern(std::string_view pattern) { return for_lark(pattern); }
 
 std::string search_pattern(std::string_view pattern) {
-  std::string out;
-  for (const std::string_view part : alternatives(pattern)) {
-    if (!out.empty()) out += '|';
+  const std::string_view flags = leading_flags(pattern);
+  std::string out(flags);
+  for (const std::string_view part : alternatives(pattern.substr(flags.size()))) {
+    if (out.size() > flags.size()) out += '|';
     out += fmt::format("(?:{}{}{})", part.starts_with('^') ? "" : "(?s:.*)", for_lark(part),
                        ends_with_dollar(part) ? "" : "(?s:.*)");
   }

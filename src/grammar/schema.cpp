@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "grammar/pattern.h"
+#include "grammar/schema_conditions.h"
 #include "grammar/schema_keywords.h"
 #include "grammar/schema_overlap.h"
 #include "grammar/schema_references.h"
@@ -120,16 +121,28 @@ class SchemaWalk {
     if (in.is_bool()) return in;
     const json::object* object = in.if_object();
     if (!object) return at(place, "a schema is an object, true or false");
+    if (Status status = count_conditions(place, *object); !status) return std::move(status).error();
     json::object out;
     for (const auto& [key, value] : *object) {
       const Place here{&place, key};
       if (Status status = member(here, value, *object, depth, out); !status)
         return std::move(status).error();
     }
+    if (counted_ == object) counted_ = nullptr;
     combined_ = combined_ || combines(out);
     if (const char* type = implied_type(out)) out["type"] = type;
     bound_integers(out);
     return json::value(std::move(out));
+  }
+
+  // Of the outermost schema that combines others; those within it are counted with it.
+  Status count_conditions(const Place& place, const json::object& schema) {
+    if (counted_ || !combines(schema)) return {};
+    counted_ = &schema;
+    if (conditions_on_one_text(schema, references_, conditions_left_) <= Limits::kConditionsMax)
+      return {};
+    return at(place, fmt::format("more than {} patterns and formats hold for one text together",
+                                 Limits::kConditionsMax));
   }
 
   // Reads one keyword; what it means goes to `out`.
@@ -268,11 +281,13 @@ class SchemaWalk {
     if (value.is_bool() && place.step.starts_with("exclusive")) return value;  // draft 4
     if (!value.is_number() || !std::isfinite(value.to_number<double>()))
       return at(place, "a bound is a number");
-    // Bounds of 64 bits and a little more, as generators write them: llguidance cannot count there.
-    const double number = value.to_number<double>();
-    if (std::abs(number) >= 0x1p63 && std::abs(number) <= 0x1p64)
-      return json::value(number < 0 ? -Limits::kIntegerMax : Limits::kIntegerMax);
-    return value;
+    // Generators write the ends of 64 bits and beyond, where llguidance cannot count. Bounds that
+    // far out are drawn in: what is then written is still what was asked for.
+    const double number = value.to_number<double>(), most = Limits::kIntegerMax;
+    if (std::abs(number) <= most) return value;
+    const bool upper = place.step.ends_with("aximum");
+    if (upper != (number > 0)) return at(place, "bounds of up to 63 bits are supported");
+    return json::value(upper ? Limits::kIntegerMax : -Limits::kIntegerMax);
   }
 
   Result<json::value> multiple(const Place& place, const json::value& value) {
@@ -344,7 +359,7 @@ class SchemaWalk {
                 json::object& out) {
     auto written = list(place, value, depth);
     if (!written) return std::move(written).error();
-    if (!all_apart(value.get_array(), references_))
+    if (!all_apart(value.get_array(), references_, comparisons_left_))
       return at(place,
                 "oneOf is supported if no value can satisfy two of its schemas, shown by their "
                 "types, constants or required properties; anyOf has no such limit");
@@ -381,6 +396,8 @@ class SchemaWalk {
     if (Status status = add_properties(place, members->size()); !status)
       return std::move(status).error();
     const bool by_pattern = place.step == "patternProperties";
+    if (members->size() > Limits::kMembersMax)
+      return at(place, fmt::format("an object has more than {} properties", Limits::kMembersMax));
     json::object out;
     for (const auto& [key, each] : *members) {
       const Place here{&place, key};
@@ -414,6 +431,9 @@ class SchemaWalk {
   std::unordered_map<const json::value*, std::string> names_;
   std::size_t nodes_ = 0, literals_ = 0, properties_ = 0;
   std::uint64_t multiple_work_ = 0;
+  const json::object* counted_ = nullptr;  // the schema within which we are, see count_conditions
+  std::size_t conditions_left_ = Limits::kPartsToCountMax;
+  std::size_t comparisons_left_ = Limits::kComparisonsMax;
   CommonMultiple multiples_;
   bool combined_ = false;
 };
