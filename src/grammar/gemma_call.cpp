@@ -367,6 +367,8 @@ Result<CallGrammar> write_arguments(const json::object* schema, TokenId quote,
   return CallWriter(*schema, quote, prefix).write();
 }
 
+// Numbers have an end here, as those of JSON schemas mostly have: a model that repeats itself never
+// closes one, and a double holds neither 400 digits nor an exponent of three.
 std::string common_call_rules(TokenId quote) {
   return fmt::format(
       "any: text | NUMBER | \"true\" | \"false\" | \"null\" | any_array | any_object\n"
@@ -376,8 +378,8 @@ std::string common_call_rules(TokenId quote) {
       "text: {0} TEXT? {0}\n"
       "TEXT: /(?s:.)+/\n"
       "KEY: /[^:,{{}}\\[\\]<>|\"\\n]{{1,100}}/\n"
-      "INTEGER: /-?(0|[1-9][0-9]*)/\n"
-      "NUMBER: /-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?/\n",
+      "INTEGER: /-?(0|[1-9][0-9]{{0,17}})/\n"
+      "NUMBER: /-?(0|[1-9][0-9]{{0,30}})(\\.[0-9]{{1,30}})?([eE][+-]?[0-9]{{1,2}})?/\n",
       lark_token(quote));
 }
 

@@ -189,10 +189,11 @@ std::string_view leading_flags(std::string_view text) {
   return text.starts_with("(?") && text[end] == ')' ? text.substr(0, end + 1) : std::string_view{};
 }
 
-// Where the alternatives of the whole expression are cut. `text` passed check_pattern().
-std::vector<std::string_view> alternatives(std::string_view text) {
-  std::vector<std::string_view> parts;
-  std::size_t from = 0, groups = 0, classes = 0;
+// Calls `visit` with the place of each character that stands outside of classes and escapes, and
+// how many groups are open there. `text` passed check_pattern().
+template <class Visit>
+void for_each_bare(std::string_view text, Visit visit) {
+  std::size_t groups = 0, classes = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     if (c == '\\') {
@@ -203,17 +204,36 @@ std::vector<std::string_view> alternatives(std::string_view text) {
       if (at + 1 < text.size() && text[at + 1] == ']') ++at;
     } else if (classes > 0) {
       classes -= c == ']';
-    } else if (c == '(') {
-      ++groups;
-    } else if (c == ')') {
-      --groups;
-    } else if (c == '|' && groups == 0) {
-      parts.push_back(text.substr(from, at - from));
-      from = at + 1;
+    } else {
+      groups -= c == ')';
+      visit(at, groups);
+      groups += c == '(';
     }
   }
+}
+
+// Where the alternatives of the whole expression are cut.
+std::vector<std::string_view> alternatives(std::string_view text) {
+  std::vector<std::string_view> parts;
+  std::size_t from = 0;
+  for_each_bare(text, [&](std::size_t at, std::size_t groups) {
+    if (text[at] != '|' || groups > 0) return;
+    parts.push_back(text.substr(from, at - from));
+    from = at + 1;
+  });
   parts.push_back(text.substr(from));
   return parts;
+}
+
+// (?s), (?is:...): dots mean something else somewhere.
+bool has_flag_s(std::string_view text) {
+  bool found = false;
+  for_each_bare(text, [&](std::size_t at, std::size_t) {
+    if (!text.substr(at).starts_with("(?")) return;
+    for (at += 2; at < text.size() && (is_letter(text[at]) || text[at] == '-'); ++at)
+      found = found || text[at] == 's';
+  });
+  return found;
 }
 
 bool ends_with_dollar(std::string_view text) {
@@ -277,6 +297,18 @@ Status check_pattern(std::string_view pattern) {
 }
 
 std::string whole_pattern(std::string_view pattern) { return for_lark(pattern); }
+
+std::string schema_pattern(std::string_view pattern) {
+  if (has_flag_s(pattern)) return std::string(pattern);
+  std::string out;
+  std::size_t from = 0;
+  for_each_bare(pattern, [&](std::size_t at, std::size_t) {
+    if (pattern[at] != '.') return;
+    out.append(pattern.substr(from, at - from)).append("[^\\n\\r]");
+    from = at + 1;
+  });
+  return out.append(pattern.substr(from));
+}
 
 std::string search_pattern(std::string_view pattern) {
   const std::string_view flags = leading_flags(pattern);

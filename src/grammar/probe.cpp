@@ -1,6 +1,7 @@
 #include "grammar/probe.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -85,6 +86,12 @@ std::optional<GrammarError> objection_of(const std::string& answer) {
   return GrammarError{{answer.substr(1)}, GrammarError::Fault::kClient};
 }
 
+// A process closes its sockets before it can be waited for.
+bool has_hung_up(int socket) {
+  pollfd entry{socket, 0, 0};
+  return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 void limit_waiting(int socket) {
   const timeval send{kSendMax.count(), 0}, receive{kStartMax.count(), 0};
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send));
@@ -143,12 +150,14 @@ std::optional<GrammarError> Probe::ask(const GrammarText& text) {
 
 bool Probe::is_running() {
   const Lock lock(mutex_);
-  return process_ && process_->running();
+  return lives();
 }
+
+bool Probe::lives() { return process_ && process_->running() && !has_hung_up(process_->socket()); }
 
 Result<int> Probe::open_conversation() {
   const Lock lock(mutex_);
-  if (!process_ || !process_->running())
+  if (!lives())
     if (Status status = start(); !status) return std::move(status).error();
   if (Status status = await_ready(); !status) return std::move(status).error();
   std::array<int, 2> ends{};

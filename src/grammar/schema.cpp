@@ -307,7 +307,7 @@ class SchemaWalk {
     if (!value.is_string()) return at(place, "a pattern is a text");
     if (Status status = check_pattern(value.get_string()); !status)
       return at(place, status.error().message);
-    return value;
+    return json::value(schema_pattern(value.get_string()));
   }
 
   static bool enforced(const json::value& value) {
@@ -401,9 +401,13 @@ class SchemaWalk {
     json::object out;
     for (const auto& [key, each] : *members) {
       const Place here{&place, key};
-      if (by_pattern)
+      std::string name(key);
+      if (by_pattern) {
         if (Status status = check_pattern(key); !status) return at(here, status.error().message);
-      out[key] = G4_TRY(schema(each, here, depth + 1));
+        name = schema_pattern(key);
+        if (out.contains(name)) return at(here, "another pattern means the same");
+      }
+      out[name] = G4_TRY(schema(each, here, depth + 1));
     }
     return json::value(std::move(out));
   }
