@@ -106,7 +106,7 @@ TEST(ConstrainedCalls, AreReadBackAsTheirSchemasAsk) {
   }
   std::printf("%zu answers with %zu calls, %zu unfinished, %zu refused\n", finished, read,
               unfinished, refused);
-  EXPECT_GE(finished * 2, kRounds);
+  EXPECT_GE(finished * 10, kRounds * 9);
 }
 
 TEST(ConstrainedCalls, HoldTextsOfTheFormatsThatAreAskedFor) {
@@ -122,7 +122,7 @@ TEST(ConstrainedCalls, HoldTextsOfTheFormatsThatAreAskedFor) {
                            {"required", json::array{"a"}}}});
     calls.text = grammar::ToolCalls::Text::kNone;
     calls.calls_min = calls.calls_max = 5;
-    const auto walk = model.walk(grammar::test::start(real, {calls}), 300, 900);
+    const auto walk = model.walk(grammar::test::start(real, {calls}), 60, 900);
     EXPECT_TRUE(walk.status) << walk.status.error().message;
     EXPECT_TRUE(walk.ended) << walk.text;
     SCOPED_TRACE(walk.text);
