@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/utf8.h"
 #include "grammar/gemma_call.h"
 #include "grammar/lark.h"
 #include "grammar/pattern.h"
@@ -80,7 +81,7 @@ Status check_name(const std::string& name) {
     return Error{
         fmt::format("the name of a tool that must be called has 1 to {} bytes without spaces, "
                     "quotes, brackets, commas, = and \\, unlike \"{}\"",
-                    kToolNameBytesMax, name.substr(0, kToolNameBytesMax))};
+                    kToolNameBytesMax, utf8_beginning(name, kToolNameBytesMax))};
   return {};
 }
 

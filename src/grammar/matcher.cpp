@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "grammar/deep_stack.h"
 #include "grammar/processor_time.h"
 
@@ -32,7 +33,7 @@ LlgConstraintInit options(const Vocabulary& vocabulary) {
 
 // The first line, which says it all; what follows are excerpts and backtraces.
 std::string_view first_line(std::string_view text) {
-  return text.substr(0, std::min(text.find('\n'), std::size_t{300}));
+  return utf8_beginning(text.substr(0, text.find('\n')), 300);
 }
 
 }  // namespace

@@ -76,11 +76,23 @@ class Scanner {
     at_ += 2;
     if ((is_digit(c) && c != '0') || c == 'k') return Error{"back-references are not supported"};
     if (c == 'b' || c == 'B') return Error{"word boundaries (\\b, \\B) are not supported"};
-    if ((c == 'p' || c == 'P' || c == 'x' || c == 'u' || c == 'U') && starts("{"))
-      at_ = std::min(text_.size(), text_.find('}', at_) == std::string_view::npos
-                                       ? text_.size()
-                                       : text_.find('}', at_) + 1);
+    if (std::string_view("pPxuU").find(c) != std::string_view::npos && starts("{"))
+      if (Status status = braces(); !status) return status;
     begin({});
+    return {};
+  }
+
+  // \p{Greek}, \x{41}
+  Status braces() {
+    const std::size_t end = text_.find('}', at_);
+    if (end == std::string_view::npos) return Error{"a { is not closed"};
+    const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
+    if (!std::all_of(name.begin(), name.end(), [](char c) {
+          return is_letter(c) || is_digit(c) ||
+                 std::string_view("_=:^ -").find(c) != std::string_view::npos;
+        }))
+      return Error{"what stands in \\p{...} or \\x{...} is no name and no number"};
+    at_ = end + 1;
     return {};
   }
 
@@ -108,31 +120,42 @@ class Scanner {
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"})
       if (starts(look))
         return Error{fmt::format("look-ahead and look-behind ({}...) are not supported", look)};
-    const std::size_t begun = at_++;
-    if (starts("?")) {
-      ++at_;
-      if (starts("P<") || starts("<")) {
-        at_ = std::min(text_.find('>', at_), text_.size());
-      } else {
-        while (at_ < text_.size() && (is_letter(text_[at_]) || text_[at_] == '-')) {
-          if (text_[at_] == 'x' || text_[at_] == 'u' || text_[at_] == 'R')
-            return Error{fmt::format("the flag {} is not supported", text_[at_])};
-          ++at_;
-        }
-        if (starts(")")) {  // (?i): flags for what follows
-          if (begun != 0) return Error{"flags such as (?i) stand at the beginning, or in (?i:...)"};
-          ++at_;
-          atom_.reset();
-          return {};
-        }
+    if (starts("(?P<") || starts("(?<")) {
+      if (Status status = group_name(); !status) return status;
+    } else if (starts("(?")) {
+      if (Status status = flags(); !status) return status;
+      if (starts(")")) {  // (?i): flags for what follows
+        ++at_;
+        return {};
       }
-      if (at_ < text_.size()) ++at_;  // the colon or the >
     }
+    ++at_;  // the parenthesis, the > or the colon
     if (groups_.size() > kGroupDepthMax)
       return Error{fmt::format("its groups are nested more than {} deep", kGroupDepthMax)};
     groups_.push_back(1);
     atom_.reset();
     return {};
+  }
+
+  // Up to the > of (?P<name>.
+  Status group_name() {
+    at_ = text_.find('<', at_) + 1;
+    while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]) || starts("_")))
+      ++at_;
+    if (starts(">")) return {};
+    return Error{"the name of a group has letters, digits and _"};
+  }
+
+  // Up to the colon of (?i:...), or to the end of (?i).
+  Status flags() {
+    const std::size_t begun = at_;
+    for (at_ += 2; at_ < text_.size() && (is_letter(text_[at_]) || starts("-")); ++at_)
+      if (text_[at_] == 'x' || text_[at_] == 'u' || text_[at_] == 'R')
+        return Error{fmt::format("the flag {} is not supported", text_[at_])};
+    if (starts(")") && begun != 0)
+      return Error{"flags such as (?i) stand at the beginning, or in (?i:...)"};
+    if (starts(")") || starts(":")) return {};
+    return Error{"behind (? come flags and a colon, or a name"};
   }
 
   Status close() {

@@ -54,9 +54,13 @@ TEST(Pattern, SaysWhatIsNotSupported) {
   EXPECT_EQ(why_not("(?x) a {100}"), "the flag x is not supported");
   EXPECT_EQ(why_not("(?-u:\\xff)"), "the flag u is not supported");
   EXPECT_EQ(why_not("a(?i)b"), "flags such as (?i) stand at the beginning, or in (?i:...)");
+  EXPECT_EQ(why_not("(?_i|a)"), "behind (? come flags and a colon, or a name");
+  EXPECT_EQ(why_not("(?<a/b>c)"), "the name of a group has letters, digits and _");
   EXPECT_EQ(why_not("(a"), "a group is not closed");
   EXPECT_EQ(why_not("a)"), "it closes a group that it did not open");
   EXPECT_EQ(why_not("[a"), "a character class is not closed");
+  EXPECT_EQ(why_not("\\p{L"), "a { is not closed");
+  EXPECT_EQ(why_not("\\x{/}"), "what stands in \\p{...} or \\x{...} is no name and no number");
   EXPECT_EQ(why_not("a\\"), "it ends in a backslash");
   EXPECT_EQ(why_not("a{b}"), "a { that does not begin a repeat such as {2,5} is written \\{");
   EXPECT_EQ(why_not("{2}"), "a repeat has nothing to repeat");

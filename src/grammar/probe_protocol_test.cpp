@@ -20,6 +20,12 @@ TEST(ProbeProtocol, ATableComesBackAsItWas) {
   EXPECT_EQ(again->stops, table.stops);
 }
 
+TEST(ProbeProtocol, ATableMayBeEmpty) {
+  const auto empty = read_table(write_table({}));
+  ASSERT_TRUE(empty);
+  EXPECT_TRUE(empty->bytes.empty() && empty->lengths.empty() && empty->stops.empty());
+}
+
 TEST(ProbeProtocol, HalfATableIsNone) {
   auto bytes = write_table({"abc", {1, 2}, {1}});
   for (std::size_t size = 0; size < bytes.size(); ++size)

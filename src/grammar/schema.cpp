@@ -12,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "grammar/pattern.h"
 #include "grammar/schema_conditions.h"
 #include "grammar/schema_keywords.h"
@@ -30,7 +31,8 @@ struct Place {
   std::string_view step;
 
   std::string text() const {
-    return parent ? parent->text() + "/" + std::string(step.substr(0, 100)) : std::string(step);
+    return parent ? parent->text() + "/" + std::string(utf8_beginning(step, 100))
+                  : std::string(step);
   }
 };
 
@@ -317,7 +319,7 @@ class SchemaWalk {
     if (!value.is_string()) return at(place, "a format is a text");
     const std::string_view name = value.get_string();
     if (format_named(name) == Format::kSilent) return {};
-    return at(place, fmt::format("the format \"{}\" is not supported", name));
+    return at(place, fmt::format("the format \"{}\" is not supported", utf8_beginning(name, 100)));
   }
 
   Result<json::value> names(const Place& place, const json::value& value) {
@@ -424,7 +426,7 @@ class SchemaWalk {
         return at(place, fmt::format("the schema refers to more than {} definitions",
                                      Limits::kDefinitionsMax));
       name = fmt::format("d{}", names_.size());
-      waiting_.push_back({*target, name, text.substr(0, 200)});
+      waiting_.push_back({*target, name, std::string(utf8_beginning(text, 200))});
     }
     return json::value("#/$defs/" + name);
   }

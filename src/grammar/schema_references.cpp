@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace g4::grammar {
 namespace {
 
@@ -108,7 +110,7 @@ Result<const json::value*> SchemaReferences::find(std::string_view reference) co
     const auto found = anchors_.find(std::string(document));
     if (found == anchors_.end())
       return Error{fmt::format("$ref \"{}\" leads to another document; nothing is fetched",
-                               reference.substr(0, 200))};
+                               utf8_beginning(reference, 200))};
     base = found->second;
   }
   const json::value* target = nullptr;
@@ -118,7 +120,8 @@ Result<const json::value*> SchemaReferences::find(std::string_view reference) co
              named != anchors_.end()) {
     target = named->second;
   }
-  if (!target) return Error{fmt::format("$ref \"{}\" leads nowhere", reference.substr(0, 200))};
+  if (!target)
+    return Error{fmt::format("$ref \"{}\" leads nowhere", utf8_beginning(reference, 200))};
   return target;
 }
 
@@ -132,7 +135,7 @@ Result<const json::value*> SchemaReferences::find_last(std::string_view referenc
     reference = text_of(*next);
   }
   return Error{fmt::format("$ref \"{}\" leads through more than {} others, or in a circle",
-                           reference.substr(0, 200), kChainMax)};
+                           utf8_beginning(reference, 200), kChainMax)};
 }
 
 }  // namespace g4::grammar
