@@ -71,6 +71,8 @@ TEST(Schema, ReferencesLeadToDefinitionsOfOurNaming) {
            R"({"$ref":"#/$defs/d1","$defs":{"d1":{"type":"null"}}})"},
           {R"({"$ref":"#"})",
            "#/$ref: $ref \"#\" leads through more than 100 others, or in a circle"},
+          {R"({"title":"a","$ref":"#","$defs":{"a":{}}})",
+           "#/$ref: $ref \"#\" leads through more than 100 others, or in a circle"},
           {R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}})",
            "#/$ref: $ref \"#/$defs/a\" leads through more than 100 others, or in a circle"},
           {R"({"$ref":"#/$defs/b"})", "#/$ref: $ref \"#/$defs/b\" leads nowhere"},
