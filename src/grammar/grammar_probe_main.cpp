@@ -102,7 +102,7 @@ Status serve(int socket) {
   if (!vocabulary) return std::move(vocabulary).error();
   if (!send_packet(socket, ProbeWord::kReady, -1)) return {};
   while (const auto packet = receive_packet(socket)) {
-    if (packet->word != ProbeWord::kGrammar || packet->descriptor < 0) continue;
+    if (packet->descriptor < 0) continue;
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(socket);
