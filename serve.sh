@@ -22,6 +22,7 @@ while [ $# -gt 0 ]; do
 done
 
 install_packages "${build_packages[@]}"
+install_rust
 install_python
 build release gemma4
 gemma4=$PWD/build/release/gemma4

@@ -50,7 +50,7 @@ run_ctest() {
 
 install_all() {
   install_packages "${build_packages[@]}" clang-19 lld-19 libclang-rt-19-dev clang-format-19 \
-    python3 python3-venv openssl git curl && install_python &&
+    libvalijson-dev python3 python3-venv openssl git curl && install_rust && install_python &&
     { command -v npm >/dev/null || install_packages npm; }
 }
 

@@ -24,6 +24,18 @@ install_packages() {
       apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# A cargo with a rustc of 1.87 or later, for llguidance (src/grammar/room.cmake looks for it in the
+# same way). Debian 12's own `cargo` is older, its `cargo-web` is not.
+install_rust() {
+  local folder version
+  while IFS= read -r -d : folder; do
+    [ -x "$folder/cargo" ] || continue
+    version=$("$folder/rustc" --version 2>/dev/null | cut -d ' ' -f 2) || continue
+    [ -n "$version" ] && printf '1.87\n%s\n' "$version" | sort -V -C && return 0
+  done <<<"$PATH:/usr/bin:"
+  install_packages rustc-web cargo-web
+}
+
 # A python3 with pip, for models that come in Python packages.
 install_python() {
   command -v python3 >/dev/null || install_packages python3 || return

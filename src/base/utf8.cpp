@@ -71,6 +71,13 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string_view utf8_beginning(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  // Bytes 10xxxxxx go on with a character.
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0) == 0x80) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 std::string replace_invalid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -2,6 +2,7 @@
 // Python's errors="replace"): each maximal subpart of an ill-formed sequence becomes one U+FFFD.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ struct Utf8Step {
 Utf8Step next_utf8(std::string_view text);
 
 bool is_utf8(std::string_view text);
+// As much of the beginning of valid `text` as goes into so many bytes, in whole characters.
+std::string_view utf8_beginning(std::string_view text, std::size_t bytes_max);
 std::string replace_invalid_utf8(std::string_view text);
 void append_utf8(std::string& out, char32_t code_point);
 

@@ -10,6 +10,7 @@
 #include <set>
 #include <vector>
 
+#include "base/utf8.h"
 #include "grammar/formats.h"
 #include "grammar/lark.h"
 #include "grammar/pattern.h"
@@ -218,6 +219,7 @@ class CallWriter {
     std::string key;
     std::string body;  // key:value
     bool required;
+    std::size_t place;  // in the schema
   };
 
   Result<std::string> object(const json::object& in) {
@@ -254,9 +256,10 @@ class CallWriter {
     std::vector<Property> properties;
     const auto add = [&](const std::string& key, const std::string& body) -> Status {
       if (!can_stand_bare(key))
-        return Error{fmt::format("the name \"{}\" cannot be written in Gemma's calls", key)};
-      properties.push_back(
-          {key, rule(fmt::format("{} {}", lark_string(key + ":"), body)), required.contains(key)});
+        return Error{fmt::format("the name \"{}\" cannot be written in Gemma's calls",
+                                 utf8_beginning(key, 100))};
+      properties.push_back({key, rule(fmt::format("{} {}", lark_string(key + ":"), body)),
+                            required.contains(key), properties.size()});
       return {};
     };
     if (const json::value* named = in.if_contains("properties"))
@@ -267,12 +270,16 @@ class CallWriter {
         required.erase(std::string(member.key()));
       }
     for (const std::string& key : std::set<std::string>(required)) {
-      if (more.empty()) return Error{fmt::format("\"{}\" is required, but is no property", key)};
+      if (more.empty())
+        return Error{
+            fmt::format("\"{}\" is required, but is no property", utf8_beginning(key, 100))};
       if (Status status = add(key, "any"); !status) return std::move(status).error();
     }
-    std::stable_sort(
-        properties.begin(), properties.end(),
-        [](const Property& a, const Property& b) { return lower(a.key) < lower(b.key); });
+    // Not std::stable_sort, which g++ 12's library and clang 19 cannot have together without a
+    // warning.
+    std::sort(properties.begin(), properties.end(), [](const Property& a, const Property& b) {
+      return std::pair(lower(a.key), a.place) < std::pair(lower(b.key), b.place);
+    });
     return properties;
   }
 
@@ -367,6 +374,8 @@ Result<CallGrammar> write_arguments(const json::object* schema, TokenId quote,
   return CallWriter(*schema, quote, prefix).write();
 }
 
+// Numbers have an end here, as those of JSON schemas mostly have: a model that repeats itself never
+// closes one, and a double holds neither 400 digits nor an exponent of three.
 std::string common_call_rules(TokenId quote) {
   return fmt::format(
       "any: text | NUMBER | \"true\" | \"false\" | \"null\" | any_array | any_object\n"
@@ -376,8 +385,8 @@ std::string common_call_rules(TokenId quote) {
       "text: {0} TEXT? {0}\n"
       "TEXT: /(?s:.)+/\n"
       "KEY: /[^:,{{}}\\[\\]<>|\"\\n]{{1,100}}/\n"
-      "INTEGER: /-?(0|[1-9][0-9]*)/\n"
-      "NUMBER: /-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?/\n",
+      "INTEGER: /-?(0|[1-9][0-9]{{0,17}})/\n"
+      "NUMBER: /-?(0|[1-9][0-9]{{0,30}})(\\.[0-9]{{1,30}})?([eE][+-]?[0-9]{{1,2}})?/\n",
       lark_token(quote));
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/child_process.h"
 #include "base/sanitizers.h"
+#include "base/utf8.h"
 #include "grammar/probe_protocol.h"
 #include "grammar/trial.h"
 
@@ -55,7 +56,7 @@ void lock_in() {
 void answer(int socket, ProbeWord word, std::string_view sentence) {
   const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   if (send_all(socket, std::as_bytes(std::span(&word, 1)), deadline))
-    (void)send_all(socket, std::as_bytes(std::span(sentence.substr(0, kSentenceBytesMax))),
+    (void)send_all(socket, std::as_bytes(std::span(utf8_beginning(sentence, kSentenceBytesMax))),
                    deadline);
 }
 
@@ -101,7 +102,7 @@ Status serve(int socket) {
   if (!vocabulary) return std::move(vocabulary).error();
   if (!send_packet(socket, ProbeWord::kReady, -1)) return {};
   while (const auto packet = receive_packet(socket)) {
-    if (packet->word != ProbeWord::kGrammar || packet->descriptor < 0) continue;
+    if (packet->descriptor < 0) continue;
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(socket);

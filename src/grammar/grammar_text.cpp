@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/utf8.h"
 #include "grammar/gemma_call.h"
 #include "grammar/lark.h"
 #include "grammar/pattern.h"
@@ -20,6 +21,7 @@ constexpr std::size_t kChoicesMax = 5'000;
 constexpr std::size_t kChoiceBytesMax = 64 * 1024;  // of all together
 constexpr std::size_t kToolsMax = 128;
 constexpr std::size_t kToolNameBytesMax = 128;
+constexpr std::size_t kToolRulesBytesMax = std::size_t{1} << 20;  // a second of compiling
 
 // Rules of which `answer` is the first; "start" comes later.
 using Rules = Result<std::string>;
@@ -79,7 +81,7 @@ Status check_name(const std::string& name) {
     return Error{
         fmt::format("the name of a tool that must be called has 1 to {} bytes without spaces, "
                     "quotes, brackets, commas, = and \\, unlike \"{}\"",
-                    kToolNameBytesMax, name.substr(0, kToolNameBytesMax))};
+                    kToolNameBytesMax, utf8_beginning(name, kToolNameBytesMax))};
   return {};
 }
 
@@ -116,6 +118,8 @@ Rules rules(const ToolCalls& calls, const MarkerTokens& tokens) {
       return Error{fmt::format("two tools have the name {}", tool.name)};
     lines += G4_TRY(call_rules(tool, *tokens.quote, names.size()));
     names.push_back(fmt::format("tool_{}", names.size()));
+    if (lines.size() > kToolRulesBytesMax)
+      return Error{"the schemas of all tools together are too large"};
   }
   std::vector<TokenId> ends = tokens.stops;
   ends.push_back(tokens.tool_call->open);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "grammar/deep_stack.h"
 #include "grammar/processor_time.h"
 
@@ -32,7 +33,17 @@ LlgConstraintInit options(const Vocabulary& vocabulary) {
 
 // The first line, which says it all; what follows are excerpts and backtraces.
 std::string_view first_line(std::string_view text) {
-  return text.substr(0, std::min(text.find('\n'), std::size_t{300}));
+  return utf8_beginning(text.substr(0, text.find('\n')), 300);
+}
+
+// Why a grammar does not compile, for the client: without places in Lark text that he never saw,
+// and without dumps of expressions.
+std::string_view reason(std::string_view text) {
+  text = first_line(text);
+  if (text.starts_with("at ")) text.remove_prefix(std::min(text.find(": "), text.size() - 2) + 2);
+  constexpr std::string_view kOfSchema = "failed to compile JSON schema: ";
+  if (text.starts_with(kOfSchema)) text.remove_prefix(kOfSchema.size());
+  return text.substr(0, text.find(":  ("));
 }
 
 }  // namespace
@@ -129,7 +140,7 @@ Result<std::shared_ptr<const CompiledGrammar>> CompiledGrammar::compile(
       !status)
     return std::move(status).error();
   Matcher matcher(std::move(vocabulary), handle);
-  if (const char* why = llg_matcher_get_error(handle)) return Error{std::string(first_line(why))};
+  if (const char* why = llg_matcher_get_error(handle)) return Error{std::string(reason(why))};
   return std::shared_ptr<const CompiledGrammar>(new CompiledGrammar(std::move(matcher)));
 }
 

@@ -68,6 +68,21 @@ TEST(Matcher, TakesJsonAndNothingElse) {
   EXPECT_FALSE(takes(compact, "{\"a\": 1}"));
 }
 
+TEST(Matcher, SaysPlainlyWhyAGrammarDoesNotCompile) {
+  const RealVocabulary& real = RealVocabulary::get();
+  const auto why_not = [&](const char* text) {
+    const auto grammar =
+        write_grammar({JsonSchema{schema(text)}}, MarkerTokens::of(*real.tokenizer));
+    const auto compiled = CompiledGrammar::compile(real.vocabulary, grammar->lark());
+    return compiled ? "" : compiled.error().message;
+  };
+  EXPECT_EQ(why_not(R"({"type":"integer","minimum":3,"maximum":2})"),
+            "Unsatisfiable schema: minimum (3) is greater than maximum (2)");
+  EXPECT_EQ(why_not(R"({"type":"string","allOf":[{"pattern":"a.{7}b"},{"pattern":"a.{8}b"},
+                        {"pattern":"a.{9}b"},{"pattern":"a.{10}b"}]})"),
+            "Unable to determine if regex is empty");
+}
+
 TEST(Matcher, TakesRegexAndChoice) {
   const Constraint date{Regex{"\\d{4}-\\d{2}"}};
   EXPECT_TRUE(takes(date, "2024-05"));

@@ -76,11 +76,23 @@ class Scanner {
     at_ += 2;
     if ((is_digit(c) && c != '0') || c == 'k') return Error{"back-references are not supported"};
     if (c == 'b' || c == 'B') return Error{"word boundaries (\\b, \\B) are not supported"};
-    if ((c == 'p' || c == 'P' || c == 'x' || c == 'u' || c == 'U') && starts("{"))
-      at_ = std::min(text_.size(), text_.find('}', at_) == std::string_view::npos
-                                       ? text_.size()
-                                       : text_.find('}', at_) + 1);
+    if (std::string_view("pPxuU").find(c) != std::string_view::npos && starts("{"))
+      if (Status status = braces(); !status) return status;
     begin({});
+    return {};
+  }
+
+  // \p{Greek}, \x{41}
+  Status braces() {
+    const std::size_t end = text_.find('}', at_);
+    if (end == std::string_view::npos) return Error{"a { is not closed"};
+    const std::string_view name = text_.substr(at_ + 1, end - at_ - 1);
+    if (!std::all_of(name.begin(), name.end(), [](char c) {
+          return is_letter(c) || is_digit(c) ||
+                 std::string_view("_=:^ -").find(c) != std::string_view::npos;
+        }))
+      return Error{"what stands in \\p{...} or \\x{...} is no name and no number"};
+    at_ = end + 1;
     return {};
   }
 
@@ -108,30 +120,42 @@ class Scanner {
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"})
       if (starts(look))
         return Error{fmt::format("look-ahead and look-behind ({}...) are not supported", look)};
-    ++at_;
-    if (starts("?")) {
-      ++at_;
-      if (starts("P<") || starts("<")) {
-        at_ = std::min(text_.find('>', at_), text_.size());
-      } else {
-        while (at_ < text_.size() && (is_letter(text_[at_]) || text_[at_] == '-')) {
-          if (text_[at_] == 'x' || text_[at_] == 'u' || text_[at_] == 'R')
-            return Error{fmt::format("the flag {} is not supported", text_[at_])};
-          ++at_;
-        }
-        if (starts(")")) {  // (?i): flags for what follows
-          ++at_;
-          atom_.reset();
-          return {};
-        }
+    if (starts("(?P<") || starts("(?<")) {
+      if (Status status = group_name(); !status) return status;
+    } else if (starts("(?")) {
+      if (Status status = flags(); !status) return status;
+      if (starts(")")) {  // (?i): flags for what follows
+        ++at_;
+        return {};
       }
-      if (at_ < text_.size()) ++at_;  // the colon or the >
     }
+    ++at_;  // the parenthesis, the > or the colon
     if (groups_.size() > kGroupDepthMax)
       return Error{fmt::format("its groups are nested more than {} deep", kGroupDepthMax)};
     groups_.push_back(1);
     atom_.reset();
     return {};
+  }
+
+  // Up to the > of (?P<name>.
+  Status group_name() {
+    at_ = text_.find('<', at_) + 1;
+    while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]) || starts("_")))
+      ++at_;
+    if (starts(">")) return {};
+    return Error{"the name of a group has letters, digits and _"};
+  }
+
+  // Up to the colon of (?i:...), or to the end of (?i).
+  Status flags() {
+    const std::size_t begun = at_;
+    for (at_ += 2; at_ < text_.size() && (is_letter(text_[at_]) || starts("-")); ++at_)
+      if (text_[at_] == 'x' || text_[at_] == 'u' || text_[at_] == 'R')
+        return Error{fmt::format("the flag {} is not supported", text_[at_])};
+    if (starts(")") && begun != 0)
+      return Error{"flags such as (?i) stand at the beginning, or in (?i:...)"};
+    if (starts(")") || starts(":")) return {};
+    return Error{"behind (? come flags and a colon, or a name"};
   }
 
   Status close() {
@@ -182,10 +206,17 @@ class Scanner {
   std::optional<Atom> atom_;
 };
 
-// Where the alternatives of the whole expression are cut. `text` passed check_pattern().
-std::vector<std::string_view> alternatives(std::string_view text) {
-  std::vector<std::string_view> parts;
-  std::size_t from = 0, groups = 0, classes = 0;
+// The flags before an expression, (?i), if any. `text` passed check_pattern().
+std::string_view leading_flags(std::string_view text) {
+  const std::size_t end = std::min(text.find_first_of(":)P<", 2), text.size() - 1);
+  return text.starts_with("(?") && text[end] == ')' ? text.substr(0, end + 1) : std::string_view{};
+}
+
+// Calls `visit` with the place of each character that stands outside of classes and escapes, and
+// how many groups are open there. `text` passed check_pattern().
+template <class Visit>
+void for_each_bare(std::string_view text, Visit visit) {
+  std::size_t groups = 0, classes = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     if (c == '\\') {
@@ -196,17 +227,36 @@ std::vector<std::string_view> alternatives(std::string_view text) {
       if (at + 1 < text.size() && text[at + 1] == ']') ++at;
     } else if (classes > 0) {
       classes -= c == ']';
-    } else if (c == '(') {
-      ++groups;
-    } else if (c == ')') {
-      --groups;
-    } else if (c == '|' && groups == 0) {
-      parts.push_back(text.substr(from, at - from));
-      from = at + 1;
+    } else {
+      groups -= c == ')';
+      visit(at, groups);
+      groups += c == '(';
     }
   }
+}
+
+// Where the alternatives of the whole expression are cut.
+std::vector<std::string_view> alternatives(std::string_view text) {
+  std::vector<std::string_view> parts;
+  std::size_t from = 0;
+  for_each_bare(text, [&](std::size_t at, std::size_t groups) {
+    if (text[at] != '|' || groups > 0) return;
+    parts.push_back(text.substr(from, at - from));
+    from = at + 1;
+  });
   parts.push_back(text.substr(from));
   return parts;
+}
+
+// (?s), (?is:...): dots mean something else somewhere.
+bool has_flag_s(std::string_view text) {
+  bool found = false;
+  for_each_bare(text, [&](std::size_t at, std::size_t) {
+    if (!text.substr(at).starts_with("(?")) return;
+    for (at += 2; at < text.size() && (is_letter(text[at]) || text[at] == '-'); ++at)
+      found = found || text[at] == 's';
+  });
+  return found;
 }
 
 bool ends_with_dollar(std::string_view text) {
@@ -271,10 +321,23 @@ Status check_pattern(std::string_view pattern) {
 
 std::string whole_pattern(std::string_view pattern) { return for_lark(pattern); }
 
-std::string search_pattern(std::string_view pattern) {
+std::string schema_pattern(std::string_view pattern) {
+  if (has_flag_s(pattern)) return std::string(pattern);
   std::string out;
-  for (const std::string_view part : alternatives(pattern)) {
-    if (!out.empty()) out += '|';
+  std::size_t from = 0;
+  for_each_bare(pattern, [&](std::size_t at, std::size_t) {
+    if (pattern[at] != '.') return;
+    out.append(pattern.substr(from, at - from)).append("[^\\n\\r]");
+    from = at + 1;
+  });
+  return out.append(pattern.substr(from));
+}
+
+std::string search_pattern(std::string_view pattern) {
+  const std::string_view flags = leading_flags(pattern);
+  std::string out(flags);
+  for (const std::string_view part : alternatives(pattern.substr(flags.size()))) {
+    if (out.size() > flags.size()) out += '|';
     out += fmt::format("(?:{}{}{})", part.starts_with('^') ? "" : "(?s:.*)", for_lark(part),
                        ends_with_dollar(part) ? "" : "(?s:.*)");
   }

@@ -53,9 +53,14 @@ TEST(Pattern, SaysWhatIsNotSupported) {
   EXPECT_EQ(why_not("\\bword\\b"), "word boundaries (\\b, \\B) are not supported");
   EXPECT_EQ(why_not("(?x) a {100}"), "the flag x is not supported");
   EXPECT_EQ(why_not("(?-u:\\xff)"), "the flag u is not supported");
+  EXPECT_EQ(why_not("a(?i)b"), "flags such as (?i) stand at the beginning, or in (?i:...)");
+  EXPECT_EQ(why_not("(?_i|a)"), "behind (? come flags and a colon, or a name");
+  EXPECT_EQ(why_not("(?<a/b>c)"), "the name of a group has letters, digits and _");
   EXPECT_EQ(why_not("(a"), "a group is not closed");
   EXPECT_EQ(why_not("a)"), "it closes a group that it did not open");
   EXPECT_EQ(why_not("[a"), "a character class is not closed");
+  EXPECT_EQ(why_not("\\p{L"), "a { is not closed");
+  EXPECT_EQ(why_not("\\x{/}"), "what stands in \\p{...} or \\x{...} is no name and no number");
   EXPECT_EQ(why_not("a\\"), "it ends in a backslash");
   EXPECT_EQ(why_not("a{b}"), "a { that does not begin a repeat such as {2,5} is written \\{");
   EXPECT_EQ(why_not("{2}"), "a repeat has nothing to repeat");
@@ -66,12 +71,22 @@ TEST(Pattern, SaysWhatIsNotSupported) {
   EXPECT_NE(why_not(std::string(1'000'000, 'a')), "");
 }
 
+TEST(Pattern, HasDotsAsJsonSchemasMeanThem) {
+  EXPECT_EQ(schema_pattern("^.*$"), "^[^\\n\\r]*$");
+  EXPECT_EQ(schema_pattern("[.]\\.(.|[^.]|\\\\.)"), "[.]\\.([^\\n\\r]|[^.]|\\\\[^\\n\\r])");
+  EXPECT_EQ(schema_pattern("(?i)(?P<s>.)"), "(?i)(?P<s>[^\\n\\r])");
+  for (const char* plain : {"", "abc", "(?s:.*)", "(?is)a.b", "[].]"})
+    EXPECT_EQ(schema_pattern(plain), plain);
+}
+
 TEST(Pattern, IsWrittenForLark) {
   EXPECT_EQ(whole_pattern("a/b\\/c\n\\d\\\\d"), "a\\/b\\/c\\n[0-9]\\\\d");
   EXPECT_EQ(search_pattern("^a$"), "(?:^a$)");
   EXPECT_EQ(search_pattern("a"), "(?:(?s:.*)a(?s:.*))");
   EXPECT_EQ(search_pattern("^a|b$|[|]|(c|d)"),
             "(?:^a(?s:.*))|(?:(?s:.*)b$)|(?:(?s:.*)[|](?s:.*))|(?:(?s:.*)(c|d)(?s:.*))");
+  EXPECT_EQ(search_pattern("(?i)^a|b"), "(?i)(?:^a(?s:.*))|(?:(?s:.*)b(?s:.*))");
+  EXPECT_EQ(search_pattern("(?i:a)"), "(?:(?s:.*)(?i:a)(?s:.*))");
   EXPECT_EQ(search_pattern("a\\$"), "(?:(?s:.*)a\\$(?s:.*))");
   EXPECT_EQ(search_pattern("$"), "(?:(?s:.*)$)");
   EXPECT_EQ(search_pattern("a\\\\$"), "(?:(?s:.*)a\\\\$)");

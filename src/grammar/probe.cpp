@@ -1,6 +1,7 @@
 #include "grammar/probe.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -64,6 +65,33 @@ int file_of(const TokenTable& table) {
   return file;
 }
 
+// One byte and a sentence; nothing if the other end went without a word, or takes too long.
+std::optional<std::string> converse(int socket, const std::string& lark) {
+  const Deadline until = std::chrono::steady_clock::now() + kAnswerMax;
+  const auto bytes = static_cast<std::uint32_t>(lark.size());
+  // What fails here leaves no answer either.
+  (void)(send_all(socket, std::as_bytes(std::span(&bytes, 1)), until) &&
+         send_all(socket, std::as_bytes(std::span(lark)), until));
+  std::string answer(1 + kSentenceBytesMax + 1, ' ');
+  const auto got = receive_rest(socket, std::as_writable_bytes(std::span(answer)), until);
+  if (!got || *got == 0) return {};
+  answer.resize(*got);
+  return answer;
+}
+
+std::optional<GrammarError> objection_of(const std::string& answer) {
+  const auto word = static_cast<ProbeWord>(answer.front());
+  if (word == ProbeWord::kPassed) return {};
+  if (word == ProbeWord::kBusy) return busy();
+  return GrammarError{{answer.substr(1)}, GrammarError::Fault::kClient};
+}
+
+// A process closes its sockets before it can be waited for.
+bool has_hung_up(int socket) {
+  pollfd entry{socket, 0, 0};
+  return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 void limit_waiting(int socket) {
   const timeval send{kSendMax.count(), 0}, receive{kStartMax.count(), 0};
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof(send));
@@ -109,35 +137,27 @@ void Probe::give_turn() {
 }
 
 std::optional<GrammarError> Probe::ask(const GrammarText& text) {
-  const Deadline deadline = std::chrono::steady_clock::now() + kStartMax + kAnswerMax;
-  auto opened = open_conversation();
-  if (!opened) return we_failed(opened.error().message);
-  const Descriptor socket(*opened);
-  const Deadline answer_until = std::min(deadline, std::chrono::steady_clock::now() + kAnswerMax);
-  const auto bytes = static_cast<std::uint32_t>(text.lark().size());
-  (void)(send_all(socket.get(), std::as_bytes(std::span(&bytes, 1)), answer_until) &&
-         send_all(socket.get(), std::as_bytes(std::span(text.lark())), answer_until));
-  std::string answer(1 + kSentenceBytesMax + 1, ' ');
-  const auto got =
-      receive_rest(socket.get(), std::as_writable_bytes(std::span(answer)), answer_until);
-  if (!got || *got == 0) {
-    if (!is_running()) return we_failed("the grammar probe has ended");
-    return too_dear();
+  for (int tries = 0; tries < 2; ++tries) {  // the probe may have died unseen, and is started anew
+    auto opened = open_conversation();
+    if (!opened) return we_failed(opened.error().message);
+    const Descriptor socket(*opened);
+    const std::optional<std::string> answer = converse(socket.get(), text.lark());
+    if (answer) return objection_of(*answer);
+    if (is_running()) return too_dear();
   }
-  const auto word = static_cast<ProbeWord>(answer[0]);
-  if (word == ProbeWord::kPassed) return {};
-  if (word == ProbeWord::kBusy) return busy();
-  return GrammarError{{answer.substr(1, *got - 1)}, GrammarError::Fault::kClient};
+  return we_failed("the grammar probe has ended");
 }
 
 bool Probe::is_running() {
   const Lock lock(mutex_);
-  return process_ && process_->running();
+  return lives();
 }
+
+bool Probe::lives() { return process_ && process_->running() && !has_hung_up(process_->socket()); }
 
 Result<int> Probe::open_conversation() {
   const Lock lock(mutex_);
-  if (!process_ || !process_->running())
+  if (!lives())
     if (Status status = start(); !status) return std::move(status).error();
   if (Status status = await_ready(); !status) return std::move(status).error();
   std::array<int, 2> ends{};
@@ -145,10 +165,8 @@ Result<int> Probe::open_conversation() {
     return Error{fmt::format("cannot make a socket: {}", std::strerror(errno))};
   const bool sent = send_packet(process_->socket(), ProbeWord::kGrammar, ends[1]);
   ::close(ends[1]);
-  if (sent) return ends[0];
-  ::close(ends[0]);
-  process_.reset();
-  return Error{"the grammar probe does not listen"};
+  if (!sent) process_.reset();  // what is read from the socket then ends at once
+  return ends[0];
 }
 
 Status Probe::start() {

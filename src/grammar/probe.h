@@ -48,6 +48,7 @@ class Probe {
   std::optional<GrammarError> ask(const GrammarText& text) EXCLUDES(mutex_);
   Result<int> open_conversation() EXCLUDES(mutex_);  // a socket; the caller's to close
   bool is_running() EXCLUDES(mutex_);
+  bool lives() REQUIRES(mutex_);
   Status start() REQUIRES(mutex_);
   Status await_ready() REQUIRES(mutex_);
 

@@ -18,6 +18,7 @@ union Control {
 
 template <class T>
 void put(std::span<std::byte>& out, std::span<const T> values) {
+  if (values.empty()) return;  // memcpy takes no null, not even for nothing
   std::memcpy(out.data(), values.data(), values.size_bytes());
   out = out.subspan(values.size_bytes());
 }
@@ -25,6 +26,7 @@ void put(std::span<std::byte>& out, std::span<const T> values) {
 template <class T>
 bool take(std::span<const std::byte>& in, std::span<T> values) {
   if (in.size() < values.size_bytes()) return false;
+  if (values.empty()) return true;
   std::memcpy(values.data(), in.data(), values.size_bytes());
   in = in.subspan(values.size_bytes());
   return true;

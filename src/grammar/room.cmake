@@ -1,12 +1,28 @@
 # llguidance is built by cargo, once for all presets: Rust code is the same in each of them.
-find_program(CARGO cargo REQUIRED)
+# It needs Rust 1.87. The first cargo of the PATH may be older than another one: Debian 12 has an old
+# one, and a new one named cargo-web, which test.sh and serve.sh install (scripts/common.sh).
+set(rust_min 1.87)
+string(REPLACE ":" ";" rust_folders "$ENV{PATH}:/usr/bin")
+foreach(folder ${rust_folders})
+  if(NOT G4_RUST_FOLDER AND EXISTS ${folder}/cargo AND EXISTS ${folder}/rustc)
+    execute_process(COMMAND ${folder}/rustc --version OUTPUT_VARIABLE rust_version ERROR_QUIET)
+    if(rust_version MATCHES "rustc ([0-9.]+)" AND CMAKE_MATCH_1 VERSION_GREATER_EQUAL rust_min)
+      set(G4_RUST_FOLDER ${folder} CACHE PATH "Folder of the cargo and rustc that build llguidance")
+    endif()
+  endif()
+endforeach()
+if(NOT G4_RUST_FOLDER)
+  message(FATAL_ERROR "No cargo and rustc of version ${rust_min} or later in the PATH. "
+                      "On Debian 12: apt-get install rustc-web cargo-web")
+endif()
 set(llguidance_crate ${CMAKE_SOURCE_DIR}/src/grammar/llguidance)
 set(llguidance_build ${CMAKE_SOURCE_DIR}/build/llguidance)
 set(llguidance_library ${llguidance_build}/release/libg4_llguidance.a)
 add_custom_command(
   OUTPUT ${llguidance_library} ${llguidance_build}/release/llguidance.h
   COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${llguidance_build}
-          ${CARGO} build --release --locked --quiet --manifest-path ${llguidance_crate}/Cargo.toml
+          RUSTC=${G4_RUST_FOLDER}/rustc
+          ${G4_RUST_FOLDER}/cargo build --release --locked --quiet --manifest-path ${llguidance_crate}/Cargo.toml
   COMMAND ${CMAKE_COMMAND} -E touch ${llguidance_library} ${llguidance_build}/release/llguidance.h
   DEPENDS ${llguidance_crate}/Cargo.toml ${llguidance_crate}/Cargo.lock ${llguidance_crate}/src/lib.rs
   COMMENT "Building llguidance with cargo (a minute, the first time)"
@@ -28,5 +44,6 @@ if(TARGET grammar_test)
   add_dependencies(grammar_test grammar_probe)
 endif()
 # valijson's strings meet a false alarm of g++ 12 at -O3.
-set_source_files_properties(${CMAKE_SOURCE_DIR}/src/grammar/corpus_test.cpp PROPERTIES
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/grammar/corpus_test.cpp
+  ${CMAKE_SOURCE_DIR}/src/service/constrained_calls_test.cpp PROPERTIES
   COMPILE_OPTIONS $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)

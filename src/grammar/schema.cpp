@@ -12,7 +12,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/utf8.h"
 #include "grammar/pattern.h"
+#include "grammar/schema_conditions.h"
 #include "grammar/schema_keywords.h"
 #include "grammar/schema_overlap.h"
 #include "grammar/schema_references.h"
@@ -29,7 +31,8 @@ struct Place {
   std::string_view step;
 
   std::string text() const {
-    return parent ? parent->text() + "/" + std::string(step.substr(0, 100)) : std::string(step);
+    return parent ? parent->text() + "/" + std::string(utf8_beginning(step, 100))
+                  : std::string(step);
   }
 };
 
@@ -120,16 +123,28 @@ class SchemaWalk {
     if (in.is_bool()) return in;
     const json::object* object = in.if_object();
     if (!object) return at(place, "a schema is an object, true or false");
+    if (Status status = count_conditions(place, *object); !status) return std::move(status).error();
     json::object out;
     for (const auto& [key, value] : *object) {
       const Place here{&place, key};
       if (Status status = member(here, value, *object, depth, out); !status)
         return std::move(status).error();
     }
+    if (counted_ == object) counted_ = nullptr;
     combined_ = combined_ || combines(out);
     if (const char* type = implied_type(out)) out["type"] = type;
     bound_integers(out);
     return json::value(std::move(out));
+  }
+
+  // Of the outermost schema that combines others; those within it are counted with it.
+  Status count_conditions(const Place& place, const json::object& schema) {
+    if (counted_ || !combines(schema)) return {};
+    counted_ = &schema;
+    if (conditions_on_one_text(schema, references_, conditions_left_) <= Limits::kConditionsMax)
+      return {};
+    return at(place, fmt::format("more than {} patterns and formats hold for one text together",
+                                 Limits::kConditionsMax));
   }
 
   // Reads one keyword; what it means goes to `out`.
@@ -268,11 +283,13 @@ class SchemaWalk {
     if (value.is_bool() && place.step.starts_with("exclusive")) return value;  // draft 4
     if (!value.is_number() || !std::isfinite(value.to_number<double>()))
       return at(place, "a bound is a number");
-    // Bounds of 64 bits and a little more, as generators write them: llguidance cannot count there.
-    const double number = value.to_number<double>();
-    if (std::abs(number) >= 0x1p63 && std::abs(number) <= 0x1p64)
-      return json::value(number < 0 ? -Limits::kIntegerMax : Limits::kIntegerMax);
-    return value;
+    // Generators write the ends of 64 bits and beyond, where llguidance cannot count. Bounds that
+    // far out are drawn in: what is then written is still what was asked for.
+    const double number = value.to_number<double>(), most = Limits::kIntegerMax;
+    if (std::abs(number) <= most) return value;
+    const bool upper = place.step.ends_with("aximum");
+    if (upper != (number > 0)) return at(place, "bounds of up to 63 bits are supported");
+    return json::value(upper ? Limits::kIntegerMax : -Limits::kIntegerMax);
   }
 
   Result<json::value> multiple(const Place& place, const json::value& value) {
@@ -292,7 +309,7 @@ class SchemaWalk {
     if (!value.is_string()) return at(place, "a pattern is a text");
     if (Status status = check_pattern(value.get_string()); !status)
       return at(place, status.error().message);
-    return value;
+    return json::value(schema_pattern(value.get_string()));
   }
 
   static bool enforced(const json::value& value) {
@@ -302,7 +319,7 @@ class SchemaWalk {
     if (!value.is_string()) return at(place, "a format is a text");
     const std::string_view name = value.get_string();
     if (format_named(name) == Format::kSilent) return {};
-    return at(place, fmt::format("the format \"{}\" is not supported", name));
+    return at(place, fmt::format("the format \"{}\" is not supported", utf8_beginning(name, 100)));
   }
 
   Result<json::value> names(const Place& place, const json::value& value) {
@@ -344,7 +361,7 @@ class SchemaWalk {
                 json::object& out) {
     auto written = list(place, value, depth);
     if (!written) return std::move(written).error();
-    if (!all_apart(value.get_array(), references_))
+    if (!all_apart(value.get_array(), references_, comparisons_left_))
       return at(place,
                 "oneOf is supported if no value can satisfy two of its schemas, shown by their "
                 "types, constants or required properties; anyOf has no such limit");
@@ -381,12 +398,18 @@ class SchemaWalk {
     if (Status status = add_properties(place, members->size()); !status)
       return std::move(status).error();
     const bool by_pattern = place.step == "patternProperties";
+    if (members->size() > Limits::kMembersMax)
+      return at(place, fmt::format("an object has more than {} properties", Limits::kMembersMax));
     json::object out;
     for (const auto& [key, each] : *members) {
       const Place here{&place, key};
-      if (by_pattern)
+      std::string name(key);
+      if (by_pattern) {
         if (Status status = check_pattern(key); !status) return at(here, status.error().message);
-      out[key] = G4_TRY(schema(each, here, depth + 1));
+        name = schema_pattern(key);
+        if (out.contains(name)) return at(here, "another pattern means the same");
+      }
+      out[name] = G4_TRY(schema(each, here, depth + 1));
     }
     return json::value(std::move(out));
   }
@@ -403,7 +426,7 @@ class SchemaWalk {
         return at(place, fmt::format("the schema refers to more than {} definitions",
                                      Limits::kDefinitionsMax));
       name = fmt::format("d{}", names_.size());
-      waiting_.push_back({*target, name, text.substr(0, 200)});
+      waiting_.push_back({*target, name, std::string(utf8_beginning(text, 200))});
     }
     return json::value("#/$defs/" + name);
   }
@@ -414,6 +437,9 @@ class SchemaWalk {
   std::unordered_map<const json::value*, std::string> names_;
   std::size_t nodes_ = 0, literals_ = 0, properties_ = 0;
   std::uint64_t multiple_work_ = 0;
+  const json::object* counted_ = nullptr;  // the schema within which we are, see count_conditions
+  std::size_t conditions_left_ = Limits::kPartsToCountMax;
+  std::size_t comparisons_left_ = Limits::kComparisonsMax;
   CommonMultiple multiples_;
   bool combined_ = false;
 };

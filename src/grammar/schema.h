@@ -23,10 +23,14 @@ struct SchemaLimits {
   static constexpr std::size_t kBytesMax = 256 * 1024;  // of the schema written out
   static constexpr std::size_t kDepthMax = 64;
   static constexpr std::size_t kNodesMax = 10'000;
-  static constexpr std::size_t kPropertiesMax = 1'000;   // in all
-  static constexpr std::size_t kEnumValuesMax = 5'000;   // in all
-  static constexpr std::size_t kDefinitionsMax = 500;    // that are referred to
-  static constexpr std::uint64_t kMultipleMax = 10'000;  // digits of multipleOf, without a point
+  static constexpr std::size_t kPropertiesMax = 1'000;      // in all
+  static constexpr std::size_t kMembersMax = 500;           // properties of one object
+  static constexpr std::size_t kConditionsMax = 10;         // patterns and formats of one text
+  static constexpr std::size_t kPartsToCountMax = 200'000;  // for that, in all
+  static constexpr std::size_t kEnumValuesMax = 5'000;      // in all
+  static constexpr std::size_t kDefinitionsMax = 500;       // that are referred to
+  static constexpr std::size_t kComparisonsMax = 500'000;   // of what oneOf chooses among, in all
+  static constexpr std::uint64_t kMultipleMax = 10'000;     // digits of multipleOf, without a point
   static constexpr std::uint64_t kMultipleWorkMax = 50'000;  // of all of them, added up
   static constexpr std::uint64_t kCountMax = 1'000'000;      // of minLength, maxItems, ...
   // The last whole number before 2^63 that is a double too: llguidance reads bounds as doubles and

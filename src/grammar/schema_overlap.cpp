@@ -1,5 +1,6 @@
 #include "grammar/schema_overlap.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -69,11 +70,11 @@ struct Facts {
 
 class Comparison {
  public:
-  explicit Comparison(const SchemaReferences& references) : references_(references) {}
+  Comparison(const SchemaReferences& references, std::size_t& work_left)
+      : references_(references), work_left_(work_left) {}
 
   bool apart(const json::value& left, const json::value& right, int depth) {
-    if (depth == 0 || work_left_ == 0) return false;
-    --work_left_;
+    if (depth == 0 || !spend(1)) return false;
     Facts a, b;
     learn(left, a, kDepth);
     learn(right, b, kDepth);
@@ -86,15 +87,20 @@ class Comparison {
  private:
   static constexpr int kDepth = 8;
 
+  bool spend(std::size_t work) {
+    work_left_ -= std::min(work, work_left_);
+    return work_left_ > 0;
+  }
+
   void learn(const json::value& schema, Facts& facts, int depth) {
     if (schema.is_bool() && !schema.get_bool()) facts.kinds = 0;
     const json::object* object = schema.if_object();
-    if (!object || depth == 0 || work_left_ == 0) return;
-    --work_left_;
+    if (!object || depth == 0 || !spend(1)) return;
     facts.objects.push_back(object);
     if (const json::value* type = object->if_contains("type")) facts.kinds &= kinds_of_type(*type);
     if (const json::value* value = object->if_contains("const")) narrow(facts, {value});
     if (const json::value* list = object->if_contains("enum"); list && list->is_array()) {
+      if (!spend(list->get_array().size())) return;
       std::vector<const json::value*> values;
       for (const json::value& value : list->get_array()) values.push_back(&value);
       narrow(facts, std::move(values));
@@ -142,9 +148,7 @@ class Comparison {
                        const std::vector<const json::value*>& right) {
     for (const json::value* a : left)
       for (const json::value* b : right) {
-        if (work_left_ == 0) return false;
-        --work_left_;
-        if (same(*a, *b)) return false;
+        if (!spend(1) || same(*a, *b)) return false;
       }
     return true;
   }
@@ -155,7 +159,9 @@ class Comparison {
       const json::value* required = left->if_contains("required");
       if (!required || !required->is_array()) continue;
       for (const json::value& name : required->get_array())
-        if (name.is_string() && member_apart(name.get_string(), a, b, depth)) return true;
+        if (spend(b.objects.size()) && name.is_string() &&
+            member_apart(name.get_string(), a, b, depth))
+          return true;
     }
     return false;
   }
@@ -185,13 +191,14 @@ class Comparison {
   }
 
   const SchemaReferences& references_;
-  std::size_t work_left_ = 100'000;  // the answer is "overlapping" once this is used up
+  std::size_t& work_left_;
 };
 
 }  // namespace
 
-bool all_apart(const json::array& alternatives, const SchemaReferences& references) {
-  Comparison comparison(references);
+bool all_apart(const json::array& alternatives, const SchemaReferences& references,
+               std::size_t& work_left) {
+  Comparison comparison(references, work_left);
   for (std::size_t i = 0; i < alternatives.size(); ++i)
     for (std::size_t j = i + 1; j < alternatives.size(); ++j)
       if (!comparison.apart(alternatives[i], alternatives[j], 8)) return false;

@@ -8,7 +8,9 @@
 
 namespace g4::grammar {
 
-// For `oneOf`: if no two of its alternatives overlap, it is an `anyOf`.
-bool all_apart(const boost::json::array& alternatives, const SchemaReferences& references);
+// For `oneOf`: if no two of its alternatives overlap, it is an `anyOf`. Takes from `work_left`,
+// which one schema has for all of its comparisons; once that is used up, everything overlaps.
+bool all_apart(const boost::json::array& alternatives, const SchemaReferences& references,
+               std::size_t& work_left);
 
 }  // namespace g4::grammar

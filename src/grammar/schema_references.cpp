@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
-#include <optional>
 #include <vector>
+
+#include "base/utf8.h"
+#include "grammar/schema_keywords.h"
 
 namespace g4::grammar {
 namespace {
@@ -70,6 +73,17 @@ const json::value* follow(const json::value& root, std::string_view pointer) {
   return at;
 }
 
+// The $ref of a schema that says nothing else; else null.
+const json::value* sole_reference(const json::value& schema) {
+  const json::object* object = schema.if_object();
+  const json::value* reference = object ? object->if_contains("$ref") : nullptr;
+  if (!reference || !reference->is_string()) return nullptr;
+  const bool sole = std::all_of(object->begin(), object->end(), [](const auto& member) {
+    return member.key() == "$ref" || keyword(member.key()) == Keyword::kSilent;
+  });
+  return sole ? reference : nullptr;
+}
+
 std::string anchor_name(std::string_view anchor) { return fmt::format("#{}", anchor); }
 
 }  // namespace
@@ -108,7 +122,7 @@ Result<const json::value*> SchemaReferences::find(std::string_view reference) co
     const auto found = anchors_.find(std::string(document));
     if (found == anchors_.end())
       return Error{fmt::format("$ref \"{}\" leads to another document; nothing is fetched",
-                               reference.substr(0, 200))};
+                               utf8_beginning(reference, 200))};
     base = found->second;
   }
   const json::value* target = nullptr;
@@ -118,7 +132,8 @@ Result<const json::value*> SchemaReferences::find(std::string_view reference) co
              named != anchors_.end()) {
     target = named->second;
   }
-  if (!target) return Error{fmt::format("$ref \"{}\" leads nowhere", reference.substr(0, 200))};
+  if (!target)
+    return Error{fmt::format("$ref \"{}\" leads nowhere", utf8_beginning(reference, 200))};
   return target;
 }
 
@@ -126,13 +141,12 @@ Result<const json::value*> SchemaReferences::find_last(std::string_view referenc
   for (int step = 0; step < kChainMax; ++step) {
     auto target = find(reference);
     if (!target) return target;
-    const json::object* object = (*target)->if_object();
-    const json::value* next = object && object->size() == 1 ? object->if_contains("$ref") : nullptr;
-    if (!next || !next->is_string()) return target;
+    const json::value* next = sole_reference(**target);
+    if (!next) return target;
     reference = text_of(*next);
   }
   return Error{fmt::format("$ref \"{}\" leads through more than {} others, or in a circle",
-                           reference.substr(0, 200), kChainMax)};
+                           utf8_beginning(reference, 200), kChainMax)};
 }
 
 }  // namespace g4::grammar

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <regex>
 #include <string>
 
 namespace g4::grammar {
@@ -32,7 +33,7 @@ TEST(Schema, IsWrittenAnewFromWhatWasUnderstood) {
       const Case& each : std::initializer_list<Case>{
           {R"({"type":"string"})", R"({"type":"string"})"},
           {R"({"title":"T","description":"d","type":"integer","default":3,"x-guidance":{"lenient":true}})",
-           R"({"type":"integer"})"},
+           R"({"type":"integer","minimum":-9223372036854774784,"maximum":9223372036854774784})"},
           {R"({"type":["string","null","string"]})", R"({"type":["string","null"]})"},
           {R"(true)", R"({})"},
           {R"({})", R"({})"},
@@ -40,10 +41,13 @@ TEST(Schema, IsWrittenAnewFromWhatWasUnderstood) {
            R"({"properties":{"title":{"type":"string"},"if":{}},"required":["title"],"type":"object"})"},
           {R"({"minLength":1.0,"maxLength":1e300})",
            R"({"minLength":1,"maxLength":1000000,"type":"string"})"},
-          {R"({"items":{"type":"integer","format":"int64"},"uniqueItems":false})",
-           R"({"items":{"type":"integer"},"type":"array"})"},
+          {R"({"items":{"type":"number","format":"double"},"uniqueItems":false})",
+           R"({"items":{"type":"number"},"type":"array"})"},
           {R"({"type":"object","uniqueItems":true,"pattern":"("})", R"({"type":"object"})"},
           {R"({"type":"string","format":"date"})", R"({"type":"string","format":"date"})"},
+          {R"({"pattern":"^a.b$"})", R"({"pattern":"^a[^\\n\\r]b$","type":"string"})"},
+          {R"({"patternProperties":{".":{},"[^\\n\\r]":{}}})",
+           R"x(#/patternProperties/[^\n\r]: another pattern means the same)x"},
           {R"({"type":"string","format":"colour"})", R"({"type":"string"})"},
           {R"({"type":"object","unevaluatedProperties":false})",
            R"({"type":"object","additionalProperties":false})"},
@@ -66,6 +70,8 @@ TEST(Schema, ReferencesLeadToDefinitionsOfOurNaming) {
           {R"({"$id":"http://a.example/s.json","$ref":"http://a.example/s.json#/$defs/a","$defs":{"a":{"type":"null"}}})",
            R"({"$ref":"#/$defs/d1","$defs":{"d1":{"type":"null"}}})"},
           {R"({"$ref":"#"})",
+           "#/$ref: $ref \"#\" leads through more than 100 others, or in a circle"},
+          {R"({"title":"a","$ref":"#","$defs":{"a":{}}})",
            "#/$ref: $ref \"#\" leads through more than 100 others, or in a circle"},
           {R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}})",
            "#/$ref: $ref \"#/$defs/a\" leads through more than 100 others, or in a circle"},
@@ -102,6 +108,27 @@ TEST(Schema, OneOfIsAnyOfIfNothingOverlaps) {
         R"([{"required":["a"]},{"required":["b"]}])",
         R"([{"type":"string","pattern":"a"},{"type":"string","pattern":"b"}])"})
     EXPECT_EQ(checked(fmt::format(R"({{"oneOf":{}}})", overlapping)), overlap) << overlapping;
+}
+
+// llguidance counts in 64 bits, and reads bounds as doubles.
+TEST(Schema, DrawsBoundsInToWhereNumbersCanBeCounted) {
+  const std::string most = "9223372036854774784";
+  for (const Case& each : std::initializer_list<Case>{
+           {R"({"type":"integer","minimum":0})",
+            R"({"type":"integer","minimum":0,"maximum":MOST})"},
+           {R"({"type":"integer","exclusiveMaximum":5})",
+            R"({"type":"integer","exclusiveMaximum":5,"minimum":-MOST})"},
+           {R"({"type":"integer","minimum":-9223372036854775808,"maximum":18446744073709551615})",
+            R"({"type":"integer","minimum":-MOST,"maximum":MOST})"},
+           {R"({"type":["integer","null"],"minimum":1,"maximum":1e300})",
+            R"({"type":["integer","null"],"minimum":1,"maximum":MOST})"},
+           {R"({"type":"number","maximum":1e19})", R"({"type":"number","maximum":MOST})"},
+           {R"({"type":"integer","multipleOf":5})", R"({"type":"integer","multipleOf":5})"},
+           {R"({"minimum":9223372036854775808})",
+            "#/minimum: bounds of up to 63 bits are supported"},
+           {R"({"exclusiveMaximum":-1e300})",
+            "#/exclusiveMaximum: bounds of up to 63 bits are supported"}})
+    EXPECT_EQ(checked(each.in), std::regex_replace(each.out, std::regex("MOST"), most)) << each.in;
 }
 
 TEST(Schema, SaysWhatIsNotSupportedAndWhere) {
@@ -179,6 +206,10 @@ TEST(Schema, KeepsAwayWhatHangsOrCrashesTheCompiler) {
   std::string properties = R"({"properties":{)";
   for (int i = 0; i < 10'000; ++i) properties += fmt::format(R"("p{}":{{}},)", i);
   refused(properties + R"("last":{}}})", "more than 1000 properties");
+  properties.clear();
+  for (int i = 0; i < 500; ++i) properties += fmt::format(R"("p{}":{{}},)", i);
+  refused(R"({"properties":{)" + properties + R"("last":{}}})",
+          "an object has more than 500 properties");
   std::string values = R"({"enum":[)";
   for (int i = 0; i < 50'000; ++i) values += fmt::format("\"value {}\",", i);
   refused(values + "null]}", "more than 5000 values");
@@ -191,6 +222,27 @@ TEST(Schema, KeepsAwayWhatHangsOrCrashesTheCompiler) {
   refused(deep + "{}" + std::string(300, '}'), "nested more than 64 deep");
   refused(fmt::format(R"({{"const":"{}"}})", std::string(1'000'000, 'x')), "at most 262144");
   refused(R"({"$ref":"#"})", "in a circle");
+}
+
+// Conditions are counted where they meet, not wherever a schema has some.
+TEST(Schema, CountsPatternsThatHoldForOneText) {
+  std::string apart, alternatives;
+  for (int i = 0; i < 30; ++i) {
+    apart += fmt::format(R"({{"properties":{{"p{}":{{"pattern":"{}"}}}}}},)", i, i);
+    alternatives += fmt::format(R"({{"type":"string","pattern":"{}"}},)", i);
+  }
+  EXPECT_TRUE(checked(R"({"type":"object","allOf":[)" + apart + "{}]}").starts_with('{'));
+  EXPECT_TRUE(checked(R"({"format":"date","anyOf":[)" + alternatives + "{}]}").starts_with('{'));
+  EXPECT_TRUE(checked(R"({"title":"a list","allOf":[{"items":{"$ref":"#"}},{"pattern":"a"}]})")
+                  .starts_with('{'));
+  const auto refused = [](const std::string& text) {
+    return checked(text).find("more than 10 patterns and formats hold for one text together") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(refused(R"({"allOf":[)" + alternatives + "{}]}"));
+  EXPECT_TRUE(refused(R"({"items":{"properties":{"a":{"allOf":[)" + alternatives + "{}]}}}}"));
+  EXPECT_TRUE(
+      refused(R"({"properties":{"a":{"allOf":[{}]},"b":{"allOf":[)" + alternatives + "{}]}}}"));
 }
 
 // Alternatives are compared in pairs, and their members again.

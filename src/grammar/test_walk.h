@@ -57,9 +57,10 @@ class RandomModel {
   TokenId ending(std::string_view text) {
     for (const TokenId id : real_.table.stops)
       if (is_allowed(words_, id)) return id;
-    static constexpr auto kInText = std::to_array<const char*>({"<|\"|>", "\""});
+    static constexpr auto kInText =
+        std::to_array<const char*>({"<|\"|>", "\"", "<|tool_call>", "<channel|>", "@"});
     static constexpr auto kBetween = std::to_array<const char*>(
-        {"}", "]", "<tool_call|>", "<channel|>", ",", ":", "\"", "<|\"|>", "0"});
+        {"<|tool_call>", "}", "]", "<tool_call|>", "<channel|>", ",", ":", "\"", "<|\"|>", "0"});
     const auto spellings = in_text(text) ? std::span<const char* const>(kInText)
                                          : std::span<const char* const>(kBetween);
     for (const char* spelling : spellings)

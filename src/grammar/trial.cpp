@@ -22,8 +22,9 @@ class Walker {
 
   Status walk(Matcher matcher) {
     for (int i = 0; i < kTokensMax && !matcher.has_ended(); ++i) {
+      const ProcessorTime start;
       if (Status status = matcher.mask(words_); !status) {
-        if (i > 0) return status;
+        if (i > 0 || start.elapsed() > kMaskTimeMax) return status;
         return Error{"no answer can satisfy it: " + status.error().message};
       }
       if (Status status = matcher.accept(draw()); !status) return status;

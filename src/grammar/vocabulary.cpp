@@ -24,6 +24,26 @@ std::size_t tokenize(const void* tokenizer, const std::uint8_t* bytes, std::size
   }
 }
 
+std::size_t cut_into_bytes(const void* byte_tokens, const std::uint8_t* bytes, std::size_t size,
+                           std::uint32_t* out, std::size_t out_size) noexcept {
+  const auto* ids = static_cast<const std::uint32_t*>(byte_tokens);
+  for (std::size_t i = 0; i < std::min(size, out_size); ++i) out[i] = ids[bytes[i]];
+  return size;
+}
+
+// By byte, a token that is nothing but that byte; fails if one has none.
+Result<std::vector<std::uint32_t>> byte_tokens(const TokenTable& table) {
+  constexpr std::uint32_t kNone = UINT32_MAX;
+  std::vector<std::uint32_t> ids(256, kNone);
+  std::size_t at = 0;
+  for (std::size_t id = 0; id < table.lengths.size(); at += table.lengths[id++])
+    if (table.lengths[id] == 1)
+      ids[static_cast<unsigned char>(table.bytes[at])] = static_cast<std::uint32_t>(id);
+  if (std::find(ids.begin(), ids.end(), kNone) != ids.end())
+    return Error{"the vocabulary lacks a token for some byte, which grammars need"};
+  return ids;
+}
+
 Status check(const TokenTable& table) {
   std::size_t total = 0;
   for (const std::uint32_t length : table.lengths) total += length;
@@ -57,7 +77,9 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(
     init.tokenize_fn = tokenize;
     init.tokenize_user_data = vocabulary->tokenizer_.get();
   } else {
-    init.use_approximate_greedy_tokenize_fn = true;
+    vocabulary->byte_tokens_ = G4_TRY(byte_tokens(table));
+    init.tokenize_fn = cut_into_bytes;
+    init.tokenize_user_data = vocabulary->byte_tokens_.data();
   }
   std::array<char, 256> why{};
   vocabulary->handle_ = llg_new_tokenizer_v2(&init, why.data(), why.size());

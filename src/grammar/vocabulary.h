@@ -19,7 +19,8 @@ namespace g4::grammar {
 class Vocabulary {
  public:
   // The tokenizer is asked for the tokens of texts that a grammar forces. Without one they are cut
-  // greedily, longest token first, which a model would not do: good enough for trying a grammar.
+  // into single bytes, which a model would not do: good enough for trying a grammar, and never
+  // cheaper.
   static Result<std::shared_ptr<const Vocabulary>> create(
       const TokenTable& table, std::shared_ptr<const Tokenizer> tokenizer);
   ~Vocabulary();
@@ -39,7 +40,9 @@ class Vocabulary {
 
   std::size_t size_;
   std::vector<TokenId> stops_;
-  std::shared_ptr<const Tokenizer> tokenizer_;  // outlives handle_, which calls it
+  // What handle_ calls with texts outlives it: the tokenizer, or tokens of one byte, by that byte.
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<std::uint32_t> byte_tokens_;
   LlgTokenizer* handle_ = nullptr;
 };
 

@@ -39,6 +39,15 @@ TEST(ReplaceInvalidUtf8, EqualsPython) {
   EXPECT_EQ(replace_invalid_utf8(std::string_view("a\0b", 3)), std::string_view("a\0b", 3));
 }
 
+TEST(Utf8, BeginningsAreWholeCharacters) {
+  EXPECT_EQ(utf8_beginning("a€b", 0), "");
+  EXPECT_EQ(utf8_beginning("a€b", 1), "a");
+  EXPECT_EQ(utf8_beginning("a€b", 3), "a");
+  EXPECT_EQ(utf8_beginning("a€b", 4), "a€");
+  EXPECT_EQ(utf8_beginning("a€b", 5), "a€b");
+  EXPECT_EQ(utf8_beginning("a€b", 100), "a€b");
+}
+
 TEST(Utf8, EveryCharacterComesBack) {
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c < 0xE000) continue;

@@ -1,0 +1,90 @@
+#include "grammar/schema_conditions.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace g4::grammar {
+namespace {
+
+namespace json = boost::json;
+
+// By the place in an answer: schemas of a.b, wherever they stand, meet there.
+using Counts = std::map<std::string, std::size_t>;
+
+class Counter {
+ public:
+  Counter(const SchemaReferences& references, std::size_t& work_left)
+      : references_(references), work_left_(work_left) {}
+
+  void add(const json::object& schema, const std::string& place, Counts& counts) {
+    if (work_left_ == 0) return;
+    --work_left_;
+    const std::size_t own = schema.contains("pattern") + schema.contains("format");
+    if (own > 0) counts[place] += own;
+    for (const json::value& each : members(schema, "allOf")) add(each, place, counts);
+    for (const char* either : {"anyOf", "oneOf"})
+      add_either(members(schema, either), place, counts);
+    add_reference(schema, place, counts);
+    add_parts(schema, place, counts);
+  }
+
+ private:
+  void add(const json::value& schema, const std::string& place, Counts& counts) {
+    if (const json::object* object = schema.if_object()) add(*object, place, counts);
+  }
+
+  static const json::array& members(const json::object& schema, const char* key) {
+    static const json::array kNone;
+    const json::value* list = schema.if_contains(key);
+    return list && list->is_array() ? list->get_array() : kNone;
+  }
+
+  // Of alternatives one holds: the dearest.
+  void add_either(const json::array& alternatives, const std::string& place, Counts& counts) {
+    Counts most;
+    for (const json::value& each : alternatives) {
+      Counts one;
+      add(each, place, one);
+      for (const auto& [where, count] : one) most[where] = std::max(most[where], count);
+    }
+    for (const auto& [where, count] : most) counts[where] += count;
+  }
+
+  void add_reference(const json::object& schema, const std::string& place, Counts& counts) {
+    const json::value* reference = schema.if_contains("$ref");
+    if (!reference || !reference->is_string()) return;
+    const auto target = references_.find_last(reference->get_string());
+    if (!target || std::find(open_.begin(), open_.end(), *target) != open_.end()) return;
+    open_.push_back(*target);
+    add(**target, place, counts);
+    open_.pop_back();
+  }
+
+  void add_parts(const json::object& schema, const std::string& place, Counts& counts) {
+    for (const char* map : {"properties", "patternProperties"})
+      if (const json::value* named = schema.if_contains(map); named && named->is_object())
+        for (const auto& member : named->get_object())
+          add(member.value(), place + '/' + std::string(member.key()), counts);
+    for (const char* rest : {"items", "additionalProperties", "additionalItems"})
+      if (const json::value* each = schema.if_contains(rest)) add(*each, place + '/', counts);
+  }
+
+  const SchemaReferences& references_;
+  std::size_t& work_left_;
+  std::vector<const json::value*> open_;  // targets of references on the way here
+};
+
+}  // namespace
+
+std::size_t conditions_on_one_text(const json::object& schema, const SchemaReferences& references,
+                                   std::size_t& work_left) {
+  Counts counts;
+  Counter(references, work_left).add(schema, "", counts);
+  std::size_t most = 0;
+  for (const auto& [place, count] : counts) most = std::max(most, count);
+  return most;
+}
+
+}  // namespace g4::grammar
