@@ -9,12 +9,12 @@ def says(*answers: str, question: str = "Well?") -> str:
 
 
 def think(thought: str) -> str:
-    return f"<|channel>thought\n{thought}\n<channel|>"
+    return f"⟨|channel⟩thought\n{thought}\n⟨channel|⟩"
 
 
 def spell(value) -> str:
     if isinstance(value, str):
-        return f'<|"|>{value}<|"|>'
+        return f'⟨|"|⟩{value}⟨|"|⟩'
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{spell(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -22,5 +22,5 @@ def spell(value) -> str:
     return json.dumps(value)
 
 
-def call(name: str, **arguments) -> str:
-    return f"<|tool_call>call:{name}{spell(arguments)}<tool_call|>"
+def call(function: str, **arguments) -> str:
+    return f"⟨|tool_call⟩call:{function}{spell(arguments)}⟨tool_call|⟩"

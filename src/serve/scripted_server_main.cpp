@@ -1,20 +1,23 @@
 // Test program: the text server over a model that says what its user tells it to, so that clients
 // can be tested on answers whose words matter. Serves until SIGTERM.
 //
-// A user message holds the answers between guillemets: "Weather?
-// «<|tool_call>call:look{}<tool_call|>» «It is sunny.»". The first is said to the message itself,
-// the second after the results of the first one's calls, and so on. Spellings of control tokens are
-// those tokens. An answer ends by itself; a thought that the prompt begins or forbids is not said
+// A user message holds the answers between guillemets:
+//   Weather? «⟨|tool_call⟩call:look{}⟨tool_call|⟩» «It is sunny.»
+// The first is said to the message itself, the second after the results of the first one's calls,
+// and so on. Control tokens are spelled with ⟨ and ⟩, as some clients break up what a user spells
+// with < and >. An answer ends by itself; a thought that the prompt begins or forbids is not said
 // again.
 #include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
+#include <boost/algorithm/string/replace.hpp>
 #include <cassert>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/fake_runner.h"
@@ -28,13 +31,20 @@ using Tokens = std::span<const TokenId>;
 
 constexpr std::string_view kOpen = "«", kClose = "»", kNoScript = "There is no script for this.";
 
+std::string with_control_tokens(std::string answer) {
+  for (const auto& [bracket, real] : {std::pair("⟨", "<"), std::pair("⟩", ">")})
+    boost::algorithm::replace_all(answer, bracket, real);
+  return answer;
+}
+
 std::vector<std::string> answers_in(std::string_view text) {
   std::vector<std::string> answers;
   while (true) {
     const std::size_t begin = text.find(kOpen);
     const std::size_t end = begin == text.npos ? text.npos : text.find(kClose, begin);
     if (end == text.npos) return answers;
-    answers.emplace_back(text.substr(begin + kOpen.size(), end - begin - kOpen.size()));
+    answers.push_back(with_control_tokens(
+        std::string(text.substr(begin + kOpen.size(), end - begin - kOpen.size()))));
     text.remove_prefix(end + kClose.size());
   }
 }
