@@ -14,4 +14,4 @@ if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then  # none yet,
   cp "$here/requirements.txt" "$venv"
 fi
 cd "$here"
-GEMMA4=$program exec "$venv/bin/python" -W ignore::ResourceWarning -m unittest --verbose
+GEMMA4=$program exec "$venv/bin/python" -W ignore::ResourceWarning run_all.py

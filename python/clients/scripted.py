@@ -8,6 +8,9 @@ def says(*answers: str, question: str = "Well?") -> str:
     return question + "".join(f"«{answer}»" for answer in answers)
 
 
+LONG = says(" ".join(map(str, range(900))))  # an answer of some thousand tokens that does not repeat itself
+
+
 def think(thought: str) -> str:
     return f"⟨|channel⟩thought\n{thought}\n⟨channel|⟩"
 

@@ -3,7 +3,7 @@
 import unittest
 
 import anthropic
-from scripted import call, says, think
+from scripted import LONG, call, says, think
 from server import ScriptedServer
 
 LOOK = {"name": "look", "description": "Looks somewhere", "input_schema": {
@@ -100,7 +100,7 @@ class Messages(unittest.TestCase):
                          ("one two", "stop_sequence", " th"))
 
     def test_a_stream_closed_early_stops_the_model(self):
-        with self.stream(says("word " * 3000)) as stream:
+        with self.stream(LONG) as stream:
             for _ in range(4):
                 next(stream)
             self.assertEqual(self.server.running(), 1)

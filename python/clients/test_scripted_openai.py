@@ -4,7 +4,7 @@ import json
 import unittest
 
 import openai
-from scripted import call, says, think
+from scripted import LONG, call, says, think
 from server import ScriptedServer
 from test_images import data_url
 
@@ -159,9 +159,8 @@ class Responses(Scripted):
 
 class Leaving(Scripted):
     def test_a_stream_closed_early_stops_the_model(self):
-        endless = says("word " * 3000)
-        for ask in (lambda: self.create(endless, stream=True),
-                    lambda: self.client.responses.create(model=self.server.name, input=endless, stream=True)):
+        for ask in (lambda: self.create(LONG, stream=True),
+                    lambda: self.client.responses.create(model=self.server.name, input=LONG, stream=True)):
             stream = ask()
             for _ in range(3):
                 next(stream)
