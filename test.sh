@@ -48,6 +48,20 @@ run_ctest() {
   failed=$((failed + bad))
 }
 
+# Runs client tests, whose last line counts them, and adds the counts (also the failures', so returns 0).
+run_clients() {
+  local log status counts
+  log=$(mktemp)
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
+  rm -f "$log"
+  [ -n "$counts" ] || return 1
+  passed=$((passed + ${counts% *}))
+  failed=$((failed + ${counts#* }))
+  [ "$status" -eq 0 ] || [ "${counts#* }" -gt 0 ]
+}
+
 install_all() {
   install_packages "${build_packages[@]}" clang-19 lld-19 libclang-rt-19-dev clang-format-19 \
     libvalijson-dev python3 python3-venv openssl git curl && install_rust && install_python &&
@@ -67,8 +81,9 @@ only_format || stage "packages" install_all || { echo "$passed passed, $failed f
 if ! only_format && stage "build release" build release && stage "test models" fetch_models; then
   wanted release && stage "tests, release" run_ctest release
   wanted readme && stage "README" python3 tests/readme_test.py build/release/gemma4
-  if wanted clients && [ -e python/clients/run.sh ]; then
-    stage "clients" python/clients/run.sh build/release/gemma4
+  if wanted clients; then
+    stage "clients, Python" run_clients python/clients/run.sh build/release/gemma4
+    stage "clients, npm" run_clients js/clients/run.sh build/release/gemma4
   fi
 fi
 if wanted dev && stage "build dev" build dev; then

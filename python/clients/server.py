@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,7 +23,9 @@ def real_model() -> str:
 
 class Server:
     def __init__(self, model: str, *flags: str, **environment: str):
-        command = [os.environ["GEMMA4"], "serve", model, "--port", "0", "--quiet", *flags]
+        self._start([os.environ["GEMMA4"], "serve", model, "--port", "0", "--quiet", *flags], environment)
+
+    def _start(self, command, environment):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         env={**os.environ, **environment})
         self.told = False
@@ -38,6 +41,16 @@ class Server:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", **(headers or {})}
         return self._send(urllib.request.Request(self.url + path, data=data, headers=headers))
+
+    def running(self) -> int:
+        return self.get("/ready")[2]["running"]
+
+    def wait_until_idle(self) -> None:
+        deadline = time.monotonic() + 5
+        while self.running() > 0:
+            if time.monotonic() > deadline:
+                raise AssertionError("the generation goes on for nobody")
+            time.sleep(0.02)
 
     @staticmethod
     def _send(request):
@@ -59,3 +72,10 @@ class Server:
         code = self.process.wait(timeout=60)
         self.process.stdout.close()
         return code
+
+
+class ScriptedServer(Server):
+    """Says what the user's message tells it to (scripted.py)."""
+
+    def __init__(self):
+        self._start([str(Path(os.environ["GEMMA4"]).parent / "scripted_server")], {})

@@ -13,6 +13,7 @@ namespace g4 {
 namespace {
 
 constexpr TokenId kNothing = -1;
+constexpr float kSaid = 1000;  // what a script says is far likelier than the rest
 
 std::uint64_t mix(std::uint64_t x) {  // splitmix64's finaliser
   x += 0x9E3779B97F4A7C15u;
@@ -63,7 +64,7 @@ void fake_logits(std::span<const TokenId> history, std::span<const FakeScript> s
     }
   }
   if (token && static_cast<std::size_t>(*token) < logits.size())
-    logits[static_cast<std::size_t>(*token)] = 1000;
+    logits[static_cast<std::size_t>(*token)] = kSaid;
 }
 
 FakeRunner::FakeRunner(FakeRunnerOptions options) : options_(std::move(options)) {
@@ -211,6 +212,7 @@ StepOutput FakeRunner::answer(const StepSequence& s) {
   }
   if (s.sampler != nullptr) {
     fake_logits(history, options_.scripts, logits_);
+    if (options_.say) logits_[static_cast<std::size_t>(options_.say(history))] = kSaid;
     draw(s, logits_, output);
   }
   return output;

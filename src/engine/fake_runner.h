@@ -44,6 +44,7 @@ struct FakeRunnerOptions {
                                 .global_block_bytes = 8 * sizeof(TokenId),
                                 .sliding_block_bytes = 8 * sizeof(TokenId)}};
   std::vector<FakeScript> scripts;
+  std::function<TokenId(std::span<const TokenId> history)> say;  // instead of scripts: what follows
   std::chrono::microseconds step_delay{0};
   std::optional<std::uint64_t> fail_at_step;  // counted from 0; that step returns an Error
   std::uint32_t image_slices = 1;
