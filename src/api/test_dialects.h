@@ -153,6 +153,11 @@ class Run {
     return said;
   }
 
+  SharedList<chat::Tool> tools() const {
+    return parsed(parse_chat(json::serialize(chat_body()), model_, chat_tokenizer()))
+        .prompt.chat->tools;
+  }
+
   // The texts of completions, where there are no chats.
   std::vector<std::string> texts() {
     json::object body = common();
@@ -252,11 +257,29 @@ class Run {
                              Writer& writer, Client& client) const {
     std::vector<Choice> choices(made_.choices.size());
     for (const auto& [i, event] : events) {
+      const bool first = choices[i].tokens.empty();
       choices[i].add(event);
-      for (const std::string& chunk : writer.chunks(i, event)) client.add(chunk);
+      const std::vector<std::string> chunks = writer.chunks(i, event);
+      for (const std::string& chunk : chunks) client.add(chunk);
+      if (made_.ask.continuous_usage && !first && !chunks.empty())
+        check_usage(client.usage().as_object(), choices);
     }
     for (const std::string& chunk : writer.last_chunks()) client.add(chunk);
     return choices;
+  }
+
+  // In the middle of a stream.
+  static void check_usage(const json::object& usage, const std::vector<Choice>& choices) {
+    std::uint64_t tokens = 0, thoughts = 0;
+    for (const Choice& choice : choices) {
+      tokens += choice.finished ? choice.finished->output_tokens : choice.tokens.size();
+      thoughts += static_cast<std::uint64_t>(
+          std::ranges::count(choice.parts, chat::OutputParser::Part::kThought));
+    }
+    require_equal(usage.at("completion_tokens"), json::value(tokens), "usage so far");
+    const json::value* details = usage.if_contains("completion_tokens_details");
+    require_equal(details ? details->at("reasoning_tokens") : json::value(0), json::value(thoughts),
+                  "thoughts so far");
   }
 
   static void check(const json::value& answer, const ChoiceStream& client) {

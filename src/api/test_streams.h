@@ -303,6 +303,8 @@ class ResponsesClient {
       if (const auto* carried = done.if_contains("encrypted_content"))
         item["encrypted_content"] = *carried;
       require_equal(done, item, "the item that is done");
+      require(item.at("type") != "function_call" || item.at("status") == "completed",
+              "a call that was cut off is done", event);
       open_ = false;
       return;
     }
