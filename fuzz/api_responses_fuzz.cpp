@@ -21,13 +21,10 @@ void go_on(const api::ResponsesRequest& request, const api::ServedModel& model) 
   api::ResponsesWriter writer(request, model, api::chat_tokenizer(), "key", 1);
   api::Choice choice;
   choice.add(ChatDelta{{chat::TextDelta{"answer"}}, std::nullopt, {}});
-  choice.add(ServiceEvent(Finished{.reason = Finished::Reason::kStop,
-                                   .stop_string = {},
-                                   .stop_token = {},
-                                   .error = {},
-                                   .prompt_tokens = 0,
-                                   .output_tokens = 1,
-                                   .thought_tokens = 0}));
+  Finished finished;
+  finished.reason = Finished::Reason::kStop;
+  finished.output_tokens = 1;
+  choice.add(ServiceEvent(finished));
   boost::json::parse(writer.whole(choice, 2));
   const auto kept = writer.take_to_store();
   check(kept.has_value() == request.store);

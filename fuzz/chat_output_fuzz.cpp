@@ -40,7 +40,10 @@ void demand(bool condition) {
 class Joined {
  public:
   void add(const std::vector<OutputEvent>& events) {
-    for (const OutputEvent& event : events) std::visit(*this, event);
+    for (const OutputEvent& event : events) {
+      demand(!cut_);
+      std::visit(*this, event);
+    }
   }
   std::string end() {
     demand(!in_thought_ && !in_call_);
@@ -82,6 +85,7 @@ class Joined {
     boost::system::error_code failure;
     const auto json = boost::json::parse(json_ + end.completion, failure);
     demand(!failure && json.is_object());
+    cut_ = !end.completion.empty();
     mark(json_ + "\nend " + end.completion);
   }
 
@@ -91,7 +95,7 @@ class Joined {
     text_ += text;
   }
   std::string text_, json_;
-  bool in_thought_ = false, in_call_ = false, in_text_ = false;
+  bool in_thought_ = false, in_call_ = false, in_text_ = false, cut_ = false;
   std::size_t calls_ = 0;
 };
 

@@ -4,7 +4,7 @@
 build_packages=(g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.81-dev
   libssl-dev libcurl4-openssl-dev libutf8proc-dev libfmt-dev libspdlog-dev libcli11-dev libedit-dev prometheus-cpp-dev
   libvips-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libseccomp-dev
-  libgtest-dev libgmock-dev ca-certificates)
+  libgtest-dev libgmock-dev librapidcheck-dev ca-certificates)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

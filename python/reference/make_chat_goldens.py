@@ -90,6 +90,17 @@ KEYS = [
     "名",
 ]
 PLAIN_KEYS = ["a", "B", "city", "days", "lang", "Unit", "tags", "x1"]
+PHRASES = [
+    'Say "hi", it\'s {fine}',
+    "a <|turn> in words",
+    "path: C:\\temp\\new",
+    "line one\nline two\n",
+    "<b>&amp;</b>",
+    "{'a': [1, 2]}",
+    "naïve — “quoted” … 100 %",
+    "👩‍👩‍👧 family",
+    "{% raw %} {{ x }}",
+]
 NUMBERS = [
     0,
     1,
@@ -365,6 +376,134 @@ class Maker:
                 messages.append(self.assistant())
         return messages or [{"role": "user", "content": self.content()}]
 
+    # --- agents ------------------------------------------------------------------------------
+
+    def words(self):
+        """A text that says something, with all that texts of schemas and results hold."""
+        words = [self.pick(WORDS + PHRASES) for _ in range(self.random.randint(1, 3))]
+        if self.chance(0.15):
+            words.insert(self.random.randint(0, len(words)), self.pick(SPECIALS))
+        return " ".join(words)
+
+    def real_schema(self, depth):
+        """JSON Schema as libraries write it: every type and keyword, nested."""
+        kinds = ["string", "integer", "number", "boolean", "null", "any", "list of types", "enum"]
+        if depth:
+            kinds += ["array", "array", "object", "object", "map", "union", "ref"]
+        kind = self.pick(kinds)
+        out = {"type": kind}
+        if kind == "string":
+            out |= self.some({"format": "date-time", "pattern": "^\\d+$", "minLength": 1})
+        elif kind in ("integer", "number"):
+            out |= self.some({"minimum": 0, "exclusiveMaximum": 1.5, "multipleOf": 0.1})
+        elif kind == "any":
+            del out["type"]
+        elif kind == "list of types":
+            out["type"] = self.random.sample(["string", "integer", "null", "array", "object"], 2)
+        elif kind == "enum":
+            out["type"] = self.pick(["string", "string", "integer", "boolean"])
+            out["enum"] = [self.pick([self.words(), 1, 2.5, True, None]) for _ in range(2)]
+        elif kind == "array":
+            out["items"] = self.real_schema(depth - 1)
+            out |= self.some({"minItems": 1, "uniqueItems": True})
+        elif kind == "object":
+            out |= self.real_object(depth - 1)
+        elif kind == "map":
+            out = {"type": "object", "additionalProperties": self.real_schema(depth - 1)}
+        elif kind == "union":
+            del out["type"]
+            options = [self.real_schema(depth - 1) for _ in range(2)]
+            out[self.pick(["anyOf", "oneOf", "allOf"])] = options
+        elif kind == "ref":
+            out = {"$ref": "#/$defs/Node"}
+        if self.chance(0.6):
+            out["description"] = self.words()
+        out |= self.some({"nullable": True, "title": self.words(), "default": self.value(1)})
+        return self.shuffled(out)
+
+    def some(self, members):
+        return {key: value for key, value in members.items() if self.chance(0.25)}
+
+    def real_object(self, depth):
+        names = self.random.sample(PLAIN_KEYS + ["type", "items", "max_results", "größe"], 2)
+        out = {"type": "object", "properties": {name: self.real_schema(depth) for name in names}}
+        if self.chance(0.6):
+            out["required"] = names[: self.random.randint(0, 2)]
+        return out | self.some({"additionalProperties": False})
+
+    def real_tool(self, name, depth):
+        function = {
+            "name": name,
+            "description": self.words(),
+            "parameters": self.real_object(depth),
+        }
+        if self.chance(0.2):
+            function["parameters"]["$defs"] = {"Node": {"type": "object"}}
+        if self.chance(0.3):
+            function["strict"] = True
+        if self.chance(0.1):
+            function["response"] = {"type": "object", "description": self.words()}
+        return {"type": "function", "function": function}
+
+    def result(self, depth):
+        """What tools answer: words, JSON as text, parts, pictures, nothing."""
+        kind = self.random.randint(0, 5)
+        if kind == 0:
+            return self.words()
+        if kind == 1:
+            return json.dumps(self.value(depth), ensure_ascii=self.chance(0.5))
+        if kind == 2:
+            return json.dumps(self.mapping(depth), indent=1)
+        if kind == 3:
+            return [{"type": "text", "text": self.words()} for _ in range(2)]
+        if kind == 4:
+            picture = {"type": "image_url", "image_url": {"url": "data:,"}}
+            return [{"type": "text", "text": self.words()}, picture]
+        return ""
+
+    def agent_turn(self, names, rounds, depth):
+        """A question, rounds of calls and results, perhaps the answer."""
+        question = self.words()
+        if self.chance(0.2):
+            picture = {"type": self.pick(["image_url", "video"])}
+            question = [picture, {"type": "text", "text": question}]
+        yield {"role": "user", "content": question}
+        for turn in range(rounds):
+            message = {"role": "assistant", "content": self.pick([None, "", self.words()])}
+            if self.chance(0.6):
+                message[self.pick(["reasoning", "reasoning_content"])] = self.words()
+            message["tool_calls"] = [
+                {
+                    "id": f"call_{turn}_{i}",
+                    "type": "function",
+                    "function": {"name": self.pick(names), "arguments": self.mapping(depth)},
+                }
+                for i in range(self.random.choices([1, 2, 3], [6, 2, 1])[0])
+            ]
+            yield message
+            answered = [call["id"] for call in message["tool_calls"]]
+            self.random.shuffle(answered)
+            for call in answered[: None if self.chance(0.9) else -1]:
+                yield {"role": "tool", "tool_call_id": call, "content": self.result(depth)}
+        if self.chance(0.6):
+            message = {"role": "assistant", "content": self.words()}
+            if self.chance(0.4):
+                message["reasoning_content"] = self.words()
+            yield message
+
+    def agent(self):
+        names = self.random.sample(["read_file", "web.search", "mcp:shell/run", "get-weather"], 2)
+        messages = []
+        if self.chance(0.5):
+            messages.append({"role": "system", "content": self.words()})
+        # Deep schemas, or many rounds: both would make long cases.
+        deep = self.chance(0.4)
+        depth = 3 if deep else 1
+        for rounds in self.pick([[0], [1], [0, 1]] if deep else [[2], [3], [4], [1, 2], [2, 1]]):
+            messages += self.agent_turn(names, rounds, depth)
+        tools = [self.real_tool(name, depth) for name in names[: 2 if deep else 1]]
+        return messages, tools
+
     def gemma3_conversation(self):
         messages = []
         if self.chance(0.4):
@@ -463,6 +602,23 @@ def gemma4_cases(kind, template, seed, count):
             yield case
 
 
+def agent_cases(template, seed, count, most=3000):
+    """Long tool loops over real schemas; `most` characters a case."""
+    maker = Maker(seed)
+    made = 0
+    while made < count:
+        messages, tools = maker.agent()
+        options = {"generate": maker.chance(0.9)}
+        options |= {name: True for name in ("thinking", "preserve") if maker.chance(0.5)}
+        text = expected(template, messages, tools, options)
+        for call in (c for m in messages for c in m.get("tool_calls", [])):
+            call["function"]["arguments"] = json.dumps(call["function"]["arguments"])
+        case = {"k": "gemma4", "m": messages, "o": options, "x": text, "t": tools}
+        if len(json.dumps(case, ensure_ascii=False)) < most:
+            made += 1
+            yield case
+
+
 def gemma3_cases(template, seed, count):
     maker = Maker(seed)
     for _ in range(count):
@@ -494,6 +650,7 @@ def main():
     source = (GOLDEN / "gemma4_chat_template.jinja").read_text(encoding="utf-8")
     env = environment()
     write("gemma4.jsonl", list(gemma4_cases("gemma4", env.from_string(source), 4, 2000)))
+    write("gemma4_agents.jsonl", list(agent_cases(env.from_string(source), 6, 350)))
     write(
         "gemma4_small.jsonl",
         list(gemma4_cases("gemma4_small", env.from_string(small_template(source)), 5, 100)),

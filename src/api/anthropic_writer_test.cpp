@@ -1,8 +1,6 @@
 // Answers of Anthropic's Messages, whole and streamed.
 #include <gmock/gmock.h>
 
-#include <random>
-
 #include "api/anthropic.h"
 #include "api/test_chat.h"
 
@@ -27,90 +25,6 @@ std::vector<StreamChunk> stream_of(MessagesWriter& writer,
   for (const ServiceEvent& event : events) add(writer.chunks(event));
   add(writer.last_chunks());
   return stream;
-}
-
-// The message that a client puts together, as Anthropic's own does; holds the order of the stream.
-struct Joined {
-  json::object message;
-  std::vector<std::string> inputs;  // by block
-  bool open = false, started = false, stopped = false;
-
-  void add(const StreamChunk& chunk) {
-    const json::value value = json::parse(chunk.json);
-    const std::string type(value.at("type").as_string());
-    EXPECT_EQ(chunk.event, type);
-    EXPECT_FALSE(stopped);
-    EXPECT_EQ(started, type != "message_start");
-    if (type == "message_start") {
-      started = true;
-      message = value.at("message").as_object();
-      EXPECT_EQ(message.at("content"), json::array());
-      EXPECT_EQ(message.at("stop_reason"), nullptr);
-    } else if (type == "content_block_start") {
-      EXPECT_FALSE(std::exchange(open, true));
-      EXPECT_EQ(value.at("index"), inputs.size());
-      message.at("content").as_array().push_back(value.at("content_block"));
-      inputs.emplace_back();
-    } else if (type == "content_block_delta") {
-      EXPECT_TRUE(open);
-      EXPECT_EQ(value.at("index"), inputs.size() - 1);
-      add_delta(value.at("delta").as_object());
-    } else if (type == "content_block_stop") {
-      EXPECT_TRUE(std::exchange(open, false));
-      EXPECT_EQ(value.at("index"), inputs.size() - 1);
-      if (!inputs.back().empty()) last()["input"] = json::parse(inputs.back());
-    } else if (type == "message_delta") {
-      EXPECT_FALSE(open);
-      message["usage"] = value.at("usage");
-      for (const auto& [key, member] : value.at("delta").as_object()) message[key] = member;
-    } else if (type == "message_stop") {
-      stopped = true;
-    } else {
-      EXPECT_EQ(type, "ping");
-    }
-  }
-
- private:
-  json::object& last() { return message.at("content").as_array().back().as_object(); }
-  void add_delta(const json::object& delta) {
-    const std::string type(delta.at("type").as_string());
-    const auto append = [&](const char* key) {
-      last()[key] =
-          std::string(last().at(key).as_string()) + std::string(delta.at(key).as_string());
-    };
-    if (type == "text_delta") {
-      append("text");
-    } else if (type == "thinking_delta") {
-      append("thinking");
-    } else if (type == "signature_delta") {
-      append("signature");
-    } else {
-      EXPECT_EQ(type, "input_json_delta");
-      inputs.back() += delta.at("partial_json").as_string();
-    }
-  }
-};
-
-TEST(AnthropicStream, JoinsToTheWholeAnswer) {
-  std::mt19937 random(17);
-  const ServedModel model = chat_model();
-  for (int round = 0; round < 500; ++round) {
-    const MessagesRequest request =
-        request_of(round % 4 ? "" : R"(, "thinking": {"type": "adaptive", "display": "omitted"})");
-    MessagesWriter writer(request, model, "x");
-    const std::vector<ServiceEvent> events = random_chat_answer(random);
-    Choice choice;
-    for (const ServiceEvent& event : events) choice.add(event);
-    Joined joined;
-    for (const StreamChunk& chunk : stream_of(writer, events)) joined.add(chunk);
-    EXPECT_TRUE(joined.stopped);
-    EXPECT_EQ(json::value(joined.message), json::parse(writer.whole(choice)));
-    for (const json::value& block : joined.message.at("content").as_array()) {
-      if (block.at("type") != "thinking") continue;
-      EXPECT_NE(block.at("signature"), "");
-      EXPECT_EQ(block.at("thinking") == "", !request.show_thoughts);
-    }
-  }
 }
 
 // The events of http-api.md 8.3: name and data without its type.

@@ -3,8 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <random>
-
 #include "api/test_chat.h"
 
 namespace g4::api {
@@ -123,72 +121,6 @@ TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
   EXPECT_THAT(prompt_of(R"("reasoning_effort": "low")"), HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("chat_template_kwargs": {"enable_thinking": true})"),
               HasSubstr("<|think|>"));
-}
-
-// The message that a client puts together from deltas, as OpenAI's own does.
-struct Joined {
-  std::string content, thought;
-  json::array calls;
-  std::size_t logprobs = 0;
-  json::value finish, usage;
-
-  void add(const json::value& chunk) {
-    if (chunk.at("usage").is_object()) usage = chunk.at("usage");
-    if (chunk.at("choices").as_array().empty()) return;
-    const json::object& choice = chunk.at("choices").at(0).as_object();
-    const json::object& delta = choice.at("delta").as_object();
-    if (const auto* text = delta.if_contains("content")) content += text->as_string();
-    if (const auto* text = delta.if_contains("reasoning_content")) thought += text->as_string();
-    if (const auto* list = delta.if_contains("tool_calls"))
-      for (const json::value& call : list->as_array()) add_call(call.as_object());
-    if (choice.at("logprobs").is_object())
-      logprobs += choice.at("logprobs").at("content").as_array().size();
-    if (!choice.at("finish_reason").is_null()) finish = choice.at("finish_reason");
-  }
-  void add_call(const json::object& call) {
-    if (call.at("index").to_number<std::size_t>() == calls.size()) {
-      calls.emplace_back(json::object{
-          {"id", call.at("id")}, {"type", call.at("type")}, {"function", call.at("function")}});
-      return;
-    }
-    json::object& function = calls.back().as_object().at("function").as_object();
-    const std::string more(call.at("function").at("arguments").as_string());
-    function["arguments"] = std::string(function.at("arguments").as_string()) + more;
-  }
-};
-
-TEST(ChatStream, JoinsToTheWholeAnswer) {
-  std::mt19937 random(11);
-  for (int round = 0; round < 500; ++round) {
-    const auto parsed = parse(std::string(kTools) +
-                              R"(, "logprobs": true, "stream_options": {"include_usage": true})");
-    const auto& request = std::get<ChatRequest>(parsed);
-    const ServedModel model = chat_model();
-    ChatWriter streamed(request, model, chat_tokenizer(), "x", 1),
-        whole(request, model, chat_tokenizer(), "x", 1);
-    Choice choice;
-    Joined joined;
-    for (const ServiceEvent& event : random_chat_answer(random)) {
-      choice.add(event);
-      for (const std::string& chunk : streamed.chunks(0, event)) joined.add(json::parse(chunk));
-    }
-    for (const std::string& chunk : streamed.last_chunks()) joined.add(json::parse(chunk));
-    const json::value answer = json::parse(whole.whole(std::span(&choice, 1)));
-    const json::object& got = answer.at("choices").at(0).as_object();
-    const json::object& message = got.at("message").as_object();
-    const json::value& content = message.at("content");
-    EXPECT_EQ(joined.content, content.is_null() ? "" : std::string(content.as_string()));
-    const auto* thought = message.if_contains("reasoning_content");
-    EXPECT_EQ(joined.thought, thought ? std::string(thought->as_string()) : "");
-    const auto* calls = message.if_contains("tool_calls");
-    EXPECT_EQ(joined.calls, calls ? calls->as_array() : json::array());
-    for (const json::value& call : joined.calls)
-      EXPECT_TRUE(
-          json::parse(std::string(call.at("function").at("arguments").as_string())).is_object());
-    EXPECT_EQ(joined.logprobs, got.at("logprobs").at("content").as_array().size());
-    EXPECT_EQ(joined.finish, got.at("finish_reason"));
-    EXPECT_EQ(joined.usage, answer.at("usage"));
-  }
 }
 
 TEST(ChatStream, HiddenThoughtsAreCountedAndNotTold) {

@@ -1,8 +1,6 @@
 // Answers of the Responses API: the events of a stream, and that they make the whole answer.
 #include <gmock/gmock.h>
 
-#include <random>
-
 #include "api/responses.h"
 #include "api/test_chat.h"
 
@@ -121,84 +119,6 @@ TEST(ResponsesStream, IsInTheOrderThatClientsKnow) {
   ASSERT_EQ(events.size(), std::size(want));
   for (std::size_t i = 0; i < events.size(); ++i)
     EXPECT_TRUE(holds(events[i], json::parse(want[i]))) << json::serialize(events[i]);
-}
-
-// The output that a client puts together from events, as OpenAI's own does.
-class Joined {
- public:
-  void add(const json::object& event) {
-    const std::string type(event.at("type").as_string());
-    if (type == "response.output_item.added") {
-      EXPECT_EQ(event.at("output_index"), output.size());
-      output.push_back(event.at("item"));
-      return;
-    }
-    if (!event.contains("output_index")) return;
-    EXPECT_EQ(event.at("output_index"), output.size() - 1);  // one item at a time
-    json::object& item = output.back().as_object();
-    if (type == "response.output_item.done") {
-      json::value without_status = event.at("item");
-      without_status.as_object()["status"] = "in_progress";
-      EXPECT_EQ(without_status, output.back());
-      item["status"] = event.at("item").at("status");
-      return;
-    }
-    EXPECT_EQ(event.at("item_id"), item.at("id"));
-    if (type == "response.content_part.added") {
-      EXPECT_EQ(event.at("content_index"), item.at("content").as_array().size());
-      item["content"].as_array().push_back(event.at("part"));
-    } else if (type == "response.function_call_arguments.delta") {
-      append(item["arguments"], event.at("delta"));
-    } else if (type == "response.output_text.delta" || type == "response.reasoning_text.delta") {
-      append(item.at("content").at(0).as_object()["text"], event.at("delta"));
-    } else if (type == "response.output_text.done") {
-      // The tokens of white space at the end came after the last delta.
-      item.at("content").at(0).as_object()["logprobs"] = event.at("logprobs");
-    }
-    if (type == "response.output_text.delta")
-      for (const json::value& token : event.at("logprobs").as_array()) told.push_back(token);
-  }
-  json::array output;
-  json::array told;  // tokens of deltas
-
- private:
-  static void append(json::value& text, const json::value& more) {
-    text = std::string(text.as_string()) + std::string(more.as_string());
-  }
-};
-
-TEST(ResponsesStream, JoinsToTheWholeAnswer) {
-  std::mt19937 random(12);
-  int cut = 0;
-  for (int round = 0; round < 1000; ++round) {
-    const ResponsesRequest asked =
-        request(R"(, "include": ["message.output_text.logprobs"], "top_logprobs": 0)");
-    const std::vector<ServiceEvent> answer = random_chat_answer(random);
-    const json::object response = whole(asked, answer);
-    const std::vector<json::object> events = stream(asked, answer);
-    const json::object& last = events.back();
-    EXPECT_EQ(last.at("response"), response);
-    EXPECT_EQ(std::string(last.at("type").as_string()),
-              "response." + std::string(response.at("status").as_string()));
-    Joined joined;
-    for (const json::object& event : events) joined.add(event);
-    json::array output = response.at("output").as_array();
-    std::size_t tokens = 0;
-    for (json::value& item : output) {
-      if (item.at("type") == "message")
-        tokens += item.at("content").at(0).at("logprobs").as_array().size();
-      if (item.at("type") != "function_call") continue;
-      EXPECT_TRUE(json::parse(std::string(item.at("arguments").as_string())).is_object());
-      // A call that was cut off never looks done.
-      if (item.at("status") == "incomplete") {
-        ++cut;
-        item.as_object()["status"] = "in_progress";
-      }
-    }
-    EXPECT_EQ(joined.output, output);
-    EXPECT_LE(joined.told.size(), tokens);
-  }
-  EXPECT_GT(cut, 50);
 }
 
 TEST(ResponsesStream, ACallThatWasCutOffIsNeverDone) {

@@ -60,6 +60,10 @@ void check_file(std::string_view name, std::size_t cases_min, std::size_t raises
 }
 
 TEST(ChatGolden, Gemma4EqualsTheCanonicalTemplate) { check_file("gemma4.jsonl", 2000, 20); }
+// Rounds of calls with results of every kind, over schemas as libraries write them.
+TEST(ChatGolden, Gemma4AgentsEqualTheCanonicalTemplate) {
+  check_file("gemma4_agents.jsonl", 350, 0);
+}
 TEST(ChatGolden, Gemma4SmallHasNoEmptyThought) { check_file("gemma4_small.jsonl", 100, 0); }
 // Before anything takes the places of the placeholders.
 TEST(ChatGolden, PromptsWithVideos) {

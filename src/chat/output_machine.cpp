@@ -172,9 +172,9 @@ void OutputMachine::leave() {
 
 void OutputMachine::finish(Ending ending) {
   if (ending == Ending::kCut) {
+    if (part() == Part::kText && !space_.empty()) events_.push_back(TextDelta{space_});
     if (state_ == State::kCallHead) state_ = State::kText;  // a name may lack its end
     if (state_ == State::kCall && !arguments_->closed()) cut_call();
-    if (part() == Part::kText && !space_.empty()) events_.push_back(TextDelta{space_});
   }
   leave();
 }

@@ -62,6 +62,8 @@ TEST(Output, WhiteSpaceAroundTheTextIsDroppedAndThatWithinStays) {
   EXPECT_EQ(read("a \n<|channel>thought\nx\n<channel|>b").text, "a \nb");
   EXPECT_EQ(read(std::string(kCallF) + "\n" + std::string(kCallF) + "\n").order, "cc");
   EXPECT_EQ(read("a \n", {.ending = Ending::kCut}).text, "a \n") << "more might have come";
+  EXPECT_EQ(read("a \n<|tool_call>call:f{", {.ending = Ending::kCut}).order, "ac");
+  EXPECT_EQ(read("a \n<|tool_call>call:f", {.ending = Ending::kCut}).text, "a");
 }
 
 TEST(Output, CallsAreCountedAndParallel) {

@@ -129,7 +129,10 @@ inline std::ostream& operator<<(std::ostream& out, const Answer& answer) {
 class AnswerJoiner {
  public:
   void add(const std::vector<OutputEvent>& events) {
-    for (const OutputEvent& event : events) std::visit(*this, event);
+    for (const OutputEvent& event : events) {
+      EXPECT_FALSE(cut_) << "an event behind a call that was cut";
+      std::visit(*this, event);
+    }
   }
   Answer take() {
     EXPECT_FALSE(in_thought_) << "thought left open";
@@ -176,6 +179,7 @@ class AnswerJoiner {
     in_call_ = false;
     answer_.calls.back().arguments += end.completion;
     answer_.calls.back().completion = end.completion;
+    cut_ = !end.completion.empty();
     boost::system::error_code failure;
     const auto json = boost::json::parse(answer_.calls.back().arguments, failure);
     EXPECT_FALSE(failure) << answer_.calls.back().arguments;
@@ -186,7 +190,7 @@ class AnswerJoiner {
   void run(char kind) { answer_.order += kind; }
 
   Answer answer_;
-  bool in_thought_ = false, in_call_ = false;
+  bool in_thought_ = false, in_call_ = false, cut_ = false;
 };
 
 struct Reading {

@@ -92,7 +92,8 @@ class ChatAnswer final : public AnswerStream {
         continue;
       }
       flush(delta);
-      called_ = one_call_ && std::holds_alternative<chat::ToolCallEnd>(event);
+      const auto* called = std::get_if<chat::ToolCallEnd>(&event);
+      called_ = one_call_ && called && called->completion.empty();  // one that was cut ends nothing
       delta.events.push_back(std::move(event));
     }
   }
