@@ -151,7 +151,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   if (fields.integer("best_of", 1, INT64_MAX).value_or(request.n) != request.n)
     fields.fail("best_of", "\"best_of\" other than \"n\" is not supported");
   fields.refuse({"suffix"}, "this model does not fill in the middle");
-  fields.refuse({"tools", "functions"}, "tool calling is not part of this server yet");
+  fields.refuse({"tools", "functions"}, "tools are for conversations: use /v1/chat/completions");
   if (fields.error()) return *fields.error();
   fields.leave({"model"});
   request.unread = fields.unread();
