@@ -197,9 +197,9 @@ class Messages(unittest.TestCase):
     def test_errors_have_anthropics_shape(self):
         for options, place in (({"messages": [user({"type": "text"})]}, "messages[0].content[0].text"),
                                ({"messages": [{"role": "king", "content": "a"}]}, "messages[0].role"),
-                               ({"tools": TOOLS, "tool_choice": {"type": "any"}}, "tool_choice"),
-                               ({"output_config": {"format": {"type": "json_schema", "schema": {}}}},
-                                "output_config.format"),
+                               ({"tool_choice": {"type": "any"}}, "tool_choice"),
+                               ({"output_config": {"format": {"type": "json_schema", "schema": {"not": {}}}}},
+                                "output_config.format.schema: #/not"),
                                ({"messages": [user(image("png_rgb.png"))]}, "messages[0].content[0]")):
             for stream in (False, True):
                 with self.assertRaises(anthropic.BadRequestError) as caught:

@@ -159,8 +159,9 @@ class Responses(unittest.TestCase):
                  "input[0].content[0]"),
                 ({"input": [{"type": "function_call_output", "call_id": "x", "output": "y"}]}, "input[0].call_id"),
                 ({"background": True}, "background"),
-                ({"text": {"format": {"type": "json_object"}}}, "text.format"),
-                ({"tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
+                ({"text": {"format": {"type": "json_schema", "name": "n", "schema": {"not": {}}}}},
+                 "text.format.schema"),
+                ({"tool_choice": "required"}, "tool_choice"),
                 ({"reasoning": {"effort": "huge"}}, "reasoning.effort")):
             with self.assertRaises(openai.BadRequestError) as wrong:
                 self.create(**options)

@@ -153,7 +153,8 @@ TEST(AnswerFormat, SchemasOfToolsThatCannotBeHeld) {
                            chat_model(), chat_tokenizer());
   ASSERT_TRUE(std::holds_alternative<ApiError>(parsed));
   EXPECT_EQ(std::get<ApiError>(parsed).param, "tools");
-  EXPECT_THAT(std::get<ApiError>(parsed).message, HasSubstr("tool f: #/properties/a/items/uniqueItems"));
+  EXPECT_THAT(std::get<ApiError>(parsed).message,
+              HasSubstr("tool f: #/properties/a/items/uniqueItems"));
 }
 
 TEST(AnswerFormat, BudgetsOfThoughts) {

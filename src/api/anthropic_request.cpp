@@ -164,7 +164,7 @@ Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel&
   request.stream = fields.boolean("stream", false);
   const ShownThinking thinking = read_thinking(fields, model);
   request.show_thoughts = thinking.shown;
-  prompt.repetition = read_repetition(fields, RepetitionLimits{});
+  prompt.repetition = read_repetition(fields, true);
   check_thinking(fields, "thinking", thinking.wanted, model);
   if (auto error = take_conversation(read_conversation(fields, object, thinking, model, tokenizer),
                                      tokenizer, request))

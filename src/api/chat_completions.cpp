@@ -101,7 +101,7 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   static_cast<DeliveryFields&>(request) = read_delivery(fields);
   const auto keep = fields.integer("truncate_prompt_tokens", 1, INT64_MAX);
 
-  request.prompt.repetition = read_repetition(fields, RepetitionLimits{});
+  request.prompt.repetition = read_repetition(fields, !request.prompt.ignore_eos);
   auto read = read_conversation(fields, model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&read)) return *error;
   request.conversation = std::move(std::get<Conversation>(read));

@@ -127,7 +127,7 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   GenerateRequest shared;
   read_generation(fields, model, tokenizer, shared);
   shared.output_tokens_max = kOutputTokensDefault;
-  shared.repetition = read_repetition(fields, std::nullopt);  // raw text may be anything
+  shared.repetition = read_repetition(fields, false);  // raw text may be anything
   auto grammars = write_grammars(read_answer_format(fields), {}, tokenizer);
   if (const auto most = fields.integer("max_tokens", 0, INT64_MAX))
     shared.output_tokens_max = static_cast<std::uint64_t>(*most);

@@ -99,12 +99,11 @@ void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& 
                 "this server does not compute it");
 }
 
-std::optional<RepetitionLimits> read_repetition(Fields& fields,
-                                                std::optional<RepetitionLimits> otherwise) {
+std::optional<RepetitionLimits> read_repetition(Fields& fields, bool watched) {
   constexpr std::string_view kKey = "repetition_detection";
   const json::value* value = fields.find(kKey);
-  if (!value) return otherwise;
-  if (*value == false) return std::nullopt;
+  if (!value && watched) return RepetitionLimits{};
+  if (!value || *value == false) return std::nullopt;
   if (!value->is_object()) {
     fields.fail(kKey, "\"repetition_detection\" should be false or an object");
     return std::nullopt;

@@ -38,8 +38,8 @@ std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key)
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
                      GenerateRequest& request);
 // vLLM's "repetition_detection": when an output counts as stuck and is ended. `false`: never.
-std::optional<RepetitionLimits> read_repetition(Fields& fields,
-                                                std::optional<RepetitionLimits> otherwise);
+// `watched`: whether outputs are looked at that the request says nothing of.
+std::optional<RepetitionLimits> read_repetition(Fields& fields, bool watched);
 // How an answer is delivered: the same fields in completions and chat.
 struct DeliveryFields {
   std::uint32_t n = 1;  // choices

@@ -160,7 +160,7 @@ void read_settings(Fields& fields, const ServedModel& model, const Tokenizer& to
   read_include(fields, request);
   request.stream = fields.boolean("stream", false);
   request.store = fields.boolean("store", true);
-  prompt.repetition = read_repetition(fields, RepetitionLimits{});
+  prompt.repetition = read_repetition(fields, !prompt.ignore_eos);
   read_metadata(fields, request.echo);
   for (const std::string_view key : {"user", "safety_identifier", "prompt_cache_key"})
     fields.string(key);

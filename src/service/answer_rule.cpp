@@ -24,20 +24,22 @@ void forbid(Words mask, TokenId id) {
 class AnswerRule final : public TokenRule {
  public:
   AnswerRule(const Tokenizer& tokenizer, std::span<const TokenId> prompt_end, AnswerForm form)
-      : tokenizer_(tokenizer),
-        marks_(grammar::MarkerTokens::of(tokenizer)),
+      : marks_(grammar::MarkerTokens::of(tokenizer)),
         form_(std::move(form)),
         thought_(tokenizer, prompt_end, form_.thought_tokens_max.value_or(UINT64_MAX)) {
-    if (form_.answer) grammar_.emplace(form_.answer->start());
+    if (!form_.answer) return;
+    grammar_.emplace(form_.answer->start());
+    words_.resize(mask_words(tokenizer.size()));
   }
 
   Result<NextTokens> next(Words mask) override {
     if (thought_.thinking()) return within_thought(mask);
     if (!grammar_) return NextTokens(AnyToken{});
-    const std::size_t words = (tokenizer_.size() + 31) / 32;
-    if (mask.size() < words) return Error{"the model has fewer tokens than its vocabulary"};
-    std::fill(mask.begin() + static_cast<std::ptrdiff_t>(words), mask.end(), 0);
-    if (Status status = grammar_->mask(mask.first(words)); !status) return status.error();
+    if (Status status = grammar_->mask(words_); !status) return status.error();
+    // A model may have more tokens than its vocabulary names, or fewer.
+    const std::size_t shared = std::min(mask.size(), words_.size());
+    std::copy_n(words_.begin(), shared, mask.begin());
+    std::fill(mask.begin() + static_cast<std::ptrdiff_t>(shared), mask.end(), 0);
     if (!begun_) {
       if (form_.may_think && !thought_over_ && marks_.channel) allow(mask, marks_.channel->open);
       if (form_.calls) allow(mask, marks_.tool_call->open);
@@ -68,11 +70,11 @@ class AnswerRule final : public TokenRule {
     return MaskedTokens{};
   }
 
-  const Tokenizer& tokenizer_;
   const grammar::MarkerTokens marks_;
   const AnswerForm form_;
   chat::ThinkingBudget thought_;
   std::optional<grammar::Matcher> grammar_;
+  std::vector<std::uint32_t> words_;  // of its masks
   bool thought_over_ = false;
   bool begun_ = false;  // the answer itself, behind its thought
 };

@@ -47,9 +47,9 @@ const Toy& toy() {
 // A rule, asked and told step by step.
 class Walk {
  public:
-  explicit Walk(AnswerForm form, std::vector<TokenId> prompt = {}) {
+  explicit Walk(AnswerForm form, std::vector<TokenId> prompt = {}, int more_words = 0) {
     rule_ = make_answer_rule(*toy().tokenizer, prompt, std::move(form))().value();
-    mask_.resize(mask_words(toy().tokenizer->size()));
+    mask_.resize(mask_words(toy().tokenizer->size()) + more_words);
     ask();
   }
 
@@ -108,6 +108,15 @@ TEST(AnswerRule, WithoutThoughtsTheGrammarBeginsAtOnce) {
   walk.say("yes");
   EXPECT_TRUE(walk.allows(toy().turn_end));
   EXPECT_FALSE(walk.allows(toy().letter("s")));
+}
+
+TEST(AnswerRule, ModelsMayHaveMoreOrFewerTokensThanTheVocabulary) {
+  for (const int more_words : {1, -1}) {
+    Walk walk(yes_or_no(), {}, more_words);
+    EXPECT_TRUE(walk.allows(toy().letter("y")));
+    EXPECT_FALSE(walk.allows(toy().letter("a")));
+    walk.say("no");
+  }
 }
 
 TEST(AnswerRule, ThoughtsAreFreeAndTheGrammarComesBehindThem) {
