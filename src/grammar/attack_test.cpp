@@ -124,6 +124,16 @@ const std::vector<Attack>& attacks() {
       {"NestedReferences5000",
        schema([] { return chain(5'000, R"({{"items":{{"$ref":"#/$defs/a{next}"}}}})"); }), kRefused,
        "more than 500 definitions"},
+      {"CombinedReferences100000", schema([] {
+         return chain(100'000, R"({{"title":"a","allOf":[{{"$ref":"#/$defs/a{next}"}},{{}}]}})");
+       }),
+       kRefused, "more than 500 definitions"},
+      {"LongNamesOfManyPatterns", schema([] {
+         const std::string inner = object_of(900, pattern);
+         return R"({"allOf":[{"properties":{")" + std::string(200'000, 'x') + "\":" + inner +
+                "}},{}]}";
+       }),
+       kRefused},
       {"TenThousandOptionalProperties", schema([] { return object_of(10'000, text_type); }),
        kRefused, "more than 1000 properties"},
       {"ReferenceToItself", schema(R"({"$ref":"#"})"), kRefused, "in a circle"},

@@ -11,8 +11,8 @@
 namespace g4::grammar {
 
 // The most patterns and formats that hold for any one text of an answer. Takes from `work_left`,
-// which one schema has for all of its parts; what is left then, or lies in a circle of references,
-// is not counted.
+// which one schema has for all of its parts; what is left then, lies 200 deep or in a circle of
+// references, is not counted.
 std::size_t conditions_on_one_text(const boost::json::object& schema,
                                    const SchemaReferences& references, std::size_t& work_left);
 

@@ -106,7 +106,7 @@ class Comparison {
       narrow(facts, std::move(values));
     }
     if (const json::value* reference = object->if_contains("$ref");
-        reference && reference->is_string()) {
+        reference && reference->is_string() && spend(SchemaReferences::kWork)) {
       const auto target = references_.find_last(reference->get_string());
       if (target) learn(**target, facts, depth - 1);
     }

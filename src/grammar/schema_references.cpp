@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int kChainMax = 100;
+constexpr std::size_t kReferenceBytesMax = 500;  // followed again and again, 100 in a row
 constexpr std::size_t kAnchorScanMax = 100'000;  // values looked at
 
 std::string_view text_of(const json::value& value) {
@@ -113,6 +114,8 @@ void SchemaReferences::note_anchors() {
 }
 
 Result<const json::value*> SchemaReferences::find(std::string_view reference) const {
+  if (reference.size() > kReferenceBytesMax)
+    return Error{fmt::format("a $ref has at most {} bytes", kReferenceBytesMax)};
   const std::size_t hash = std::min(reference.find('#'), reference.size());
   const std::string_view document = reference.substr(0, hash);
   const std::string_view fragment =

@@ -12,6 +12,9 @@ namespace g4::grammar {
 
 class SchemaReferences {
  public:
+  static constexpr std::size_t kWork =
+      16;  // of following one, where budgets count values looked at
+
   explicit SchemaReferences(const boost::json::value& root);  // which must stay in place
 
   // "#", "#/$defs/a~1b", "#anchor", and the same behind the document's own $id. Nothing is fetched.

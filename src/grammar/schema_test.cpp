@@ -57,6 +57,7 @@ TEST(Schema, IsWrittenAnewFromWhatWasUnderstood) {
 }
 
 TEST(Schema, ReferencesLeadToDefinitionsOfOurNaming) {
+  const std::string long_one = R"({"$ref":"#/)" + std::string(500, 'a') + R"("})";
   for (
       const Case& each : std::initializer_list<Case>{
           {R"({"$ref":"#/$defs/a","$defs":{"a":{"type":"string","title":"x"},"unused":{"not":{}}}})",
@@ -75,6 +76,7 @@ TEST(Schema, ReferencesLeadToDefinitionsOfOurNaming) {
            "#/$ref: $ref \"#\" leads through more than 100 others, or in a circle"},
           {R"({"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}}})",
            "#/$ref: $ref \"#/$defs/a\" leads through more than 100 others, or in a circle"},
+          {long_one.c_str(), "#/$ref: a $ref has at most 500 bytes"},
           {R"({"$ref":"#/$defs/b"})", "#/$ref: $ref \"#/$defs/b\" leads nowhere"},
           {R"({"$ref":"http://a.example/x"})",
            "#/$ref: $ref \"http://a.example/x\" leads to another document; nothing is fetched"},
