@@ -43,12 +43,6 @@ std::optional<std::string> stopped(const std::string& text, const Ask& ask) {
   return std::nullopt;
 }
 
-bool is_valid(const RandomAnswer& answer) {
-  return answer.cut == 0 && std::ranges::all_of(answer.steps, [](const Step& step) {
-           return step.kind < Step::Kind::kWords;
-         });
-}
-
 Said meant(const RandomAnswer& answer, const Ask& ask) {
   Said said;
   std::string run;

@@ -349,6 +349,14 @@ class Run {
     return said_by_messages(client.message());
   }
 
+  static std::size_t scores_of(const json::object& response) {
+    std::size_t scores = 0;
+    for (const json::value& item : response.at("output").as_array())
+      if (item.at("type") == "message")
+        scores += item.at("content").at(0).at("logprobs").as_array().size();
+    return scores;
+  }
+
   Said responses(std::size_t choice) {
     const Ask& ask = made_.ask;
     json::object body{{"input", "x"}, {"parallel_tool_calls", !ask.one_call}};
@@ -374,6 +382,10 @@ class Run {
       for (const StreamChunk& chunk : streamed.chunks(event, 2)) client.add(chunk);
     }
     require_equal(client.response(), json::parse(writer.whole(whole, 2)), "the stream");
+    const bool sure = ask.logprobs && ask.stop.empty() && ask.opened == 0;
+    if (sure && is_valid(made_.choices[choice]))
+      require_equal(json::value(scores_of(client.response())),
+                    json::value(whole.text_tokens().size()), "scores of the text");
     return said_by_responses(client.response());
   }
 
