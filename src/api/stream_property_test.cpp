@@ -67,7 +67,9 @@ Said meant(const RandomAnswer& answer, const Ask& ask) {
         {"arguments", json::object{{"a", words_of(step)}, {"b", json::array{1, true}}}}});
     if (ask.one_call) return said;
   }
-  if (!stops_in_run()) said.length = answer.end == Finished::Reason::kLength;
+  if (stops_in_run()) return said;
+  if (answer.end == Finished::Reason::kLength) said.cut = "length";
+  if (answer.end == Finished::Reason::kRepetition) said.cut = "repetition";
   return said;
 }
 
