@@ -43,12 +43,6 @@ std::optional<std::string> stopped(const std::string& text, const Ask& ask) {
   return std::nullopt;
 }
 
-bool is_valid(const RandomAnswer& answer) {
-  return answer.cut == 0 && std::ranges::all_of(answer.steps, [](const Step& step) {
-           return step.kind < Step::Kind::kWords;
-         });
-}
-
 Said meant(const RandomAnswer& answer, const Ask& ask) {
   Said said;
   std::string run;
@@ -73,7 +67,9 @@ Said meant(const RandomAnswer& answer, const Ask& ask) {
         {"arguments", json::object{{"a", words_of(step)}, {"b", json::array{1, true}}}}});
     if (ask.one_call) return said;
   }
-  if (!stops_in_run()) said.length = answer.end == Finished::Reason::kLength;
+  if (stops_in_run()) return said;
+  if (answer.end == Finished::Reason::kLength) said.cut = "length";
+  if (answer.end == Finished::Reason::kRepetition) said.cut = "repetition";
   return said;
 }
 

@@ -137,6 +137,13 @@ inline std::vector<chat::Piece> pieces_of(const Step& step) {
   return {mark(kControls[step.which % std::size(kControls)])};
 }
 
+// Nothing in it is cut off or where it may not be.
+inline bool is_valid(const RandomAnswer& answer) {
+  return answer.cut == 0 && std::ranges::all_of(answer.steps, [](const Step& step) {
+           return step.kind < Step::Kind::kWords;
+         });
+}
+
 // A cut leaves whole control tokens, and any bytes of a text.
 inline std::vector<chat::Piece> pieces_of(const RandomAnswer& answer) {
   std::vector<chat::Piece> pieces;

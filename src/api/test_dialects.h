@@ -55,15 +55,15 @@ inline std::ostream& operator<<(std::ostream& out, const Case& made) {
 
 struct Said {
   std::string text, thought;
-  json::array calls;    // {"name", "arguments"}
-  bool length = false;  // that ended it
+  json::array calls;  // {"name", "arguments"}
+  std::string cut;    // "length" or "repetition", where the model did not end it itself
   bool operator==(const Said&) const = default;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Said& said) {
   return out << fmt::format(
-             "text {}\nthought {}\ncalls {}\nlength {}\n", json::serialize(json::value(said.text)),
-             json::serialize(json::value(said.thought)), json::serialize(said.calls), said.length);
+             "text {}\nthought {}\ncalls {}\ncut {}\n", json::serialize(json::value(said.text)),
+             json::serialize(json::value(said.thought)), json::serialize(said.calls), said.cut);
 }
 
 inline json::object call(const json::value& name, const json::value& arguments) {
@@ -82,7 +82,8 @@ inline Said said_by(const Choice& choice) {
               "a call that was cut looks finished", json::value(block.text));
     }
   }
-  said.length = choice.finished->reason == Finished::Reason::kLength;
+  if (choice.finished->reason == Finished::Reason::kLength) said.cut = "length";
+  if (choice.finished->reason == Finished::Reason::kRepetition) said.cut = "repetition";
   return said;
 }
 
@@ -95,7 +96,8 @@ inline Said said_by_chat(const json::value& choice) {
     for (const json::value& made : calls->as_array())
       said.calls.push_back(call(made.at("function").at("name"),
                                 json::parse(text_of(made.at("function").at("arguments")))));
-  said.length = choice.at("finish_reason") == "length";
+  const std::string reason = text_of(choice.at("finish_reason"));
+  if (reason == "length" || reason == "repetition") said.cut = reason;
   return said;
 }
 
@@ -108,7 +110,8 @@ inline Said said_by_messages(const json::object& message) {
       said.calls.push_back(call(block.at("name"), block.at("input")));
   }
   const json::value& reason = message.at("stop_reason");
-  said.length = reason == "max_tokens" || reason == "model_context_window_exceeded";
+  if (reason == "max_tokens" || reason == "model_context_window_exceeded") said.cut = "length";
+  if (reason == "repetition") said.cut = "repetition";
   return said;
 }
 
@@ -123,7 +126,10 @@ inline Said said_by_responses(const json::object& response) {
           text_of(item.at("content").at(0).at("text"));
     }
   }
-  said.length = response.at("status") == "incomplete";
+  if (response.at("status") == "incomplete") {
+    said.cut = text_of(response.at("incomplete_details").at("reason"));
+    if (said.cut == "max_output_tokens") said.cut = "length";
+  }
   return said;
 }
 
@@ -349,6 +355,14 @@ class Run {
     return said_by_messages(client.message());
   }
 
+  static std::size_t scores_of(const json::object& response) {
+    std::size_t scores = 0;
+    for (const json::value& item : response.at("output").as_array())
+      if (item.at("type") == "message")
+        scores += item.at("content").at(0).at("logprobs").as_array().size();
+    return scores;
+  }
+
   Said responses(std::size_t choice) {
     const Ask& ask = made_.ask;
     json::object body{{"input", "x"}, {"parallel_tool_calls", !ask.one_call}};
@@ -374,6 +388,10 @@ class Run {
       for (const StreamChunk& chunk : streamed.chunks(event, 2)) client.add(chunk);
     }
     require_equal(client.response(), json::parse(writer.whole(whole, 2)), "the stream");
+    const bool sure = ask.logprobs && ask.stop.empty() && ask.opened == 0;
+    if (sure && is_valid(made_.choices[choice]))
+      require_equal(json::value(scores_of(client.response())),
+                    json::value(whole.text_tokens().size()), "scores of the text");
     return said_by_responses(client.response());
   }
 

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <span>
 #include <tuple>
+#include <utility>
 
 #include "chat/case_table.h"
 
@@ -66,10 +67,16 @@ bool is_space(char32_t c) {
 
 // Control, format and private-use characters, and spaces other than ' ': repr() escapes them.
 bool is_unprintable(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c <= 0xA0) || c == 0xAD || (c != ' ' && is_space(c)) ||
-         (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2060 && c <= 0x206F) || (c >= 0xE000 && c <= 0xF8FF) || c == 0xFEFF ||
-         (c >= 0xFFF0 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE0FFF) || c >= 0xF0000;
+  static constexpr std::pair<char32_t, char32_t> kRanges[] = {
+      {0x7F, 0xA0},       {0xAD, 0xAD},       {0x600, 0x605},     {0x61C, 0x61C},
+      {0x6DD, 0x6DD},     {0x70F, 0x70F},     {0x890, 0x891},     {0x8E2, 0x8E2},
+      {0x180E, 0x180E},   {0x200B, 0x200F},   {0x202A, 0x202E},   {0x2060, 0x206F},
+      {0xE000, 0xF8FF},   {0xFEFF, 0xFEFF},   {0xFFF0, 0xFFFB},   {0x110BD, 0x110BD},
+      {0x110CD, 0x110CD}, {0x13430, 0x13438}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A},
+      {0xE0000, 0xE0FFF}, {0xF0000, 0x10FFFF}};
+  if (c < 0x20 || (c != ' ' && is_space(c))) return true;
+  return std::ranges::any_of(
+      kRanges, [c](const auto& range) { return c >= range.first && c <= range.second; });
 }
 
 char32_t map_case(std::span<const CaseRange> table, char32_t code) {

@@ -118,6 +118,9 @@ TEST(PythonText, FloatsAsPythonPrintsThem) {
 TEST(PythonText, StringsInsideListsAreQuotedAsPythonDoes) {
   const boost::json::array list = {"a", "it's", "\"", "'\"", "\n\t\\", "\x01\u00a0\u200b", "é"};
   EXPECT_EQ(to_str(list), R"(['a', "it's", '"', '\'"', '\n\t\\', '\x01\xa0\u200b', 'é'])");
+  EXPECT_EQ(repr("\u0600 \u061c \u180e \u1680 \U0001D173"),
+            R"('\u0600 \u061c \u180e \u1680 \U0001d173')")
+      << "format characters and spaces";
 }
 
 TEST(PythonText, SurvivesInvalidUtf8) {
