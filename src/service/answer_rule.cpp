@@ -13,12 +13,12 @@ namespace {
 
 using Words = std::span<std::uint32_t>;
 
-void allow(Words mask, TokenId id) {
-  mask[static_cast<std::size_t>(id) / 32] |= std::uint32_t{1} << (id % 32);
-}
-
-void forbid(Words mask, TokenId id) {
-  mask[static_cast<std::size_t>(id) / 32] &= ~(std::uint32_t{1} << (id % 32));
+// Tokens that the model lacks can't be drawn anyhow.
+void set(Words mask, TokenId id, bool allowed) {
+  const std::size_t word = static_cast<std::size_t>(id) / 32;
+  if (word >= mask.size()) return;
+  const std::uint32_t bit = std::uint32_t{1} << (id % 32);
+  mask[word] = allowed ? mask[word] | bit : mask[word] & ~bit;
 }
 
 class AnswerRule final : public TokenRule {
@@ -41,8 +41,9 @@ class AnswerRule final : public TokenRule {
     std::copy_n(words_.begin(), shared, mask.begin());
     std::fill(mask.begin() + static_cast<std::ptrdiff_t>(shared), mask.end(), 0);
     if (!begun_) {
-      if (form_.may_think && !thought_over_ && marks_.channel) allow(mask, marks_.channel->open);
-      if (form_.calls) allow(mask, marks_.tool_call->open);
+      if (form_.may_think && !thought_over_ && marks_.channel)
+        set(mask, marks_.channel->open, true);
+      if (form_.calls) set(mask, marks_.tool_call->open, true);
     }
     return NextTokens(MaskedTokens{});
   }
@@ -64,9 +65,9 @@ class AnswerRule final : public TokenRule {
   NextTokens within_thought(Words mask) const {
     if (const auto id = thought_.forced()) return ForcedToken{*id};
     std::fill(mask.begin(), mask.end(), ~std::uint32_t{0});
-    for (const TokenId id : marks_.stops) forbid(mask, id);
-    forbid(mask, marks_.channel->open);
-    if (marks_.tool_call) forbid(mask, marks_.tool_call->open);
+    for (const TokenId id : marks_.stops) set(mask, id, false);
+    set(mask, marks_.channel->open, false);
+    if (marks_.tool_call) set(mask, marks_.tool_call->open, false);
     return MaskedTokens{};
   }
 
