@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, generateText, stepCountIs, streamText, tool } from 'ai';
+import { APICallError, Output, generateText, stepCountIs, streamText, tool } from 'ai';
 import { z } from 'zod';
 
-import { LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
+import { CITY, City, LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
 
 const connect = (server) =>
   createOpenAICompatible({
@@ -64,6 +64,15 @@ describe('scripted', () => {
       assert.deepEqual(looked, ['a', 'b', 'c']);
       assert.equal((await run.steps).length, 3);
     }
+  });
+
+  test('objects', async () => {
+    const asked = { model, output: Output.object({ schema: City }), prompt: says(JSON.stringify(CITY)) };
+    assert.deepEqual((await generateText(asked)).output, CITY);
+    const run = streamText(asked);
+    let last;
+    for await (const part of run.partialOutputStream) last = part;
+    assert.deepEqual([last, await run.output], [CITY, CITY]);
   });
 
   test('a stream that is aborted stops the model', async () => {

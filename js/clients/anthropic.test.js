@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import Anthropic from '@anthropic-ai/sdk';
+import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
 
-import { LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
+import { CITY, City, LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
 
 const LOOK = {
   name: 'look',
@@ -62,6 +63,12 @@ describe('scripted', () => {
     });
     const last = await client.messages.stream(asked(messages, { tools: [LOOK], thinking: THINKING })).finalMessage();
     assert.deepEqual(last.content.map((block) => block.thinking ?? block.text), ['Then.', 'Blue.']);
+  });
+
+  test('an object', async () => {
+    const answer = await client.messages.parse(
+      asked(user(says(JSON.stringify(CITY))), { output_config: { format: zodOutputFormat(City) } }));
+    assert.deepEqual(answer.parsed_output, CITY);
   });
 
   test('a stream that is aborted stops the model', async () => {

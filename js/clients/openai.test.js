@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import OpenAI from 'openai';
+import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
 
-import { LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
+import { CITY, City, LONG, call, picture, says, startReal, startScripted, startSeeing, think } from './server.js';
 
 const WORDS = 'Grüße, 世界 🙂\n  two  spaces, "quotes" and \u2028 line ends';
 const PARAMETERS = {
@@ -115,6 +116,24 @@ describe('scripted', () => {
     });
     assert.deepEqual([second.output[0].content[0].text, second.output_text], ['Ah.', 'Blue.']);
     assert.equal((await client.responses.retrieve(second.id)).output_text, 'Blue.');
+  });
+
+  test('objects', async () => {
+    const format = zodResponseFormat(City, 'city');
+    const asked = { model: server.name, messages: user(says(JSON.stringify(CITY))), response_format: format };
+    assert.deepEqual((await client.chat.completions.parse(asked)).choices[0].message.parsed, CITY);
+    const streamed = await client.chat.completions.stream(asked).finalChatCompletion();
+    assert.deepEqual(streamed.choices[0].message.parsed, CITY);
+    const response = {
+      model: server.name,
+      input: says(think('Which?') + JSON.stringify(CITY)),
+      reasoning: { effort: 'low' },
+      text: { format: zodTextFormat(City, 'city') },
+    };
+    assert.deepEqual((await client.responses.parse(response)).output_parsed, CITY);
+    assert.deepEqual((await client.responses.stream(response).finalResponse()).output_parsed, CITY);
+    const wrong = await create(user(says('{"name": 5')), { response_format: format, max_tokens: 400 });
+    assert.ok(City.safeParse(JSON.parse(wrong.choices[0].message.content)).success);
   });
 
   test('a stream that is aborted stops the model', async () => {

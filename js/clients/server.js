@@ -6,6 +6,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { z } from 'zod';
+
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const PROGRAM = process.env.GEMMA4;
 
@@ -64,5 +66,13 @@ function spell(value) {
   if (typeof value === 'string') return `⟨|"|⟩${value}⟨|"|⟩`;
   if (Array.isArray(value)) return `[${value.map(spell)}]`;
   if (value === null || typeof value !== 'object') return String(value);
-  return `{${Object.entries(value).map(([key, item]) => `${key}:${spell(item)}`)}}`;
+  return `{${Object.entries(value).sort().map(([key, item]) => `${key}:${spell(item)}`)}}`;
 }
+
+export const City = z.object({
+  name: z.string(),
+  people: z.number().int(),
+  rivers: z.array(z.string()),
+  climate: z.enum(['mild', 'harsh']),
+});
+export const CITY = { name: 'Turin', people: 850000, rivers: ['Po', 'Dora "Riparia"'], climate: 'mild' };

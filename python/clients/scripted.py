@@ -19,7 +19,7 @@ def spell(value) -> str:
     if isinstance(value, str):
         return f'⟨|"|⟩{value}⟨|"|⟩'
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{spell(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{spell(item)}" for key, item in sorted(value.items())) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(spell, value)) + "]"
     return json.dumps(value)

@@ -14,17 +14,17 @@ LOOK = {"type": "function", "function": {
 WORDS = "Grüße, 世界 🙂\n  two  spaces, \"quotes\" and \u2028 line ends"
 
 
+def setUpModule():
+    Scripted.server = ScriptedServer()
+    Scripted.client = openai.OpenAI(base_url=Scripted.server.url + "/v1", api_key="none", max_retries=0)
+
+
+def tearDownModule():
+    Scripted.client.close()
+    assert Scripted.server.stop() == 0
+
+
 class Scripted(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = ScriptedServer()
-        cls.client = openai.OpenAI(base_url=cls.server.url + "/v1", api_key="none", max_retries=0)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.client.close()
-        assert cls.server.stop() == 0
-
     def options(self, messages, **options):
         if isinstance(messages, str):
             messages = [{"role": "user", "content": messages}]
