@@ -20,6 +20,7 @@ rc::Gen<Case> cases() {
       rc::gen::set(&Ask::one_call, flag()), rc::gen::set(&Ask::logprobs, flag()),
       rc::gen::set(&Ask::token_ids, flag()), rc::gen::set(&Ask::include_stop, flag()),
       rc::gen::set(&Ask::continuous_usage, flag()), rc::gen::set(&Ask::tools, flag()),
+      rc::gen::set(&Ask::functions, flag()),
       rc::gen::set(&Ask::stop, some(2, below(std::size(kSomeStops)))),
       rc::gen::set(&Ask::opened, rc::gen::weightedOneOf<std::size_t>(
                                      {{2, rc::gen::just<std::size_t>(0)}, {1, below(4)}})));

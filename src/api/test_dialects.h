@@ -23,10 +23,12 @@ namespace g4::api {
 // What is asked beside the conversation.
 struct Ask {
   bool thoughts = true, one_call = false, logprobs = false, token_ids = false, include_stop = false,
-       continuous_usage = false, tools = false;
+       continuous_usage = false, tools = false, functions = false;
   std::vector<std::size_t> stop;
   std::size_t opened = 0;  // what the end of the prompt has begun
 
+  // Chat's first form of tools, whose answers hold one call.
+  bool as_functions() const { return functions && tools && one_call; }
   std::vector<std::string> stop_strings() const {
     std::vector<std::string> strings;
     for (const std::size_t i : stop) strings.emplace_back(kSomeStops[i]);
@@ -45,9 +47,9 @@ inline std::ostream& operator<<(std::ostream& out, const Case& made) {
   const Ask& ask = made.ask;
   return out << fmt::format(
              "thoughts {} one_call {} logprobs {} token_ids {} include_stop {} continuous {} "
-             "tools {} opened {} stop {} seed {}\n",
+             "tools {} functions {} opened {} stop {} seed {}\n",
              ask.thoughts, ask.one_call, ask.logprobs, ask.token_ids, ask.include_stop,
-             ask.continuous_usage, ask.tools, ask.opened,
+             ask.continuous_usage, ask.tools, ask.functions, ask.opened,
              json::serialize(json::value_from(ask.stop_strings())), made.seed);
 }
 
@@ -96,6 +98,8 @@ inline Said said_by_chat(const json::value& choice) {
     for (const json::value& made : calls->as_array())
       said.calls.push_back(call(made.at("function").at("name"),
                                 json::parse(text_of(made.at("function").at("arguments")))));
+  if (const auto* made = message.if_contains("function_call"))
+    said.calls.push_back(call(made->at("name"), json::parse(text_of(made->at("arguments")))));
   const std::string reason = text_of(choice.at("finish_reason"));
   if (reason == "length" || reason == "repetition") said.cut = reason;
   return said;
@@ -214,7 +218,10 @@ class Run {
     body["include_reasoning"] = made_.ask.thoughts;
     body["logprobs"] = made_.ask.logprobs;
     body["parallel_tool_calls"] = !made_.ask.one_call;
-    if (made_.ask.tools)
+    if (made_.ask.as_functions())
+      body["functions"] = json::parse(R"([{"name": "f", "parameters": {"type": "object",
+          "properties": {"a": {"type": "string"}}}}])");
+    else if (made_.ask.tools)
       body["tools"] = json::parse(R"([{"type": "function", "function": {"name": "f", "parameters":
           {"type": "object", "properties": {"a": {"type": "string"}}}}}])");
     return body;
@@ -314,7 +321,7 @@ class Run {
       if (!made_.ask.thoughts) shown.thought.clear();
       require_same(said_by_chat(answer.at("choices").at(i)), shown, "chat");
       const json::value& reason = answer.at("choices").at(i).at("finish_reason");
-      require_equal(reason == "tool_calls",
+      require_equal(reason == (made_.ask.as_functions() ? "function_call" : "tool_calls"),
                     choices[i].finished->reason == Finished::Reason::kToolCalls, "tool_calls");
     }
     return all;

@@ -135,10 +135,19 @@ class ChatClient final : public ChoiceStream {
       for (const json::value& call : calls->as_array()) add_call(message, call.as_object());
     if (choice.at("logprobs").is_object())
       append_all(whole["logprobs"].as_object()["content"], choice.at("logprobs").at("content"));
+    if (const auto* call = delta.if_contains("function_call")) {
+      const bool begins = call->as_object().contains("name");
+      require(begins != message.contains("function_call"), "name of the function", choice);
+      if (begins)
+        message["function_call"] = *call;
+      else
+        append_text(message["function_call"].as_object()["arguments"], call->at("arguments"));
+    }
     add_ids(whole, choice);
     if (choice.at("finish_reason").is_null()) return;
     require(delta.empty(), "an end with a delta", choice);
-    if (message["content"] == "" && message.contains("tool_calls")) message["content"] = nullptr;
+    const bool calls = message.contains("tool_calls") || message.contains("function_call");
+    if (message["content"] == "" && calls) message["content"] = nullptr;
   }
 
   // The id, the type and the name come once, with the index of the next call.
