@@ -28,11 +28,12 @@ struct GrammarNode {
   static constexpr std::uint32_t kEndless = std::numeric_limits<std::uint32_t>::max();
 
   Kind kind = Kind::kSequence;
-  std::string text{};                // kText; kPattern: for Lark's slashes (pattern.h)
+  std::string text{};              // kText; kPattern: for Lark's slashes (pattern.h)
   bool any_case = false;           // kText
-  std::vector<CharRange> chars{};    // kChars: any one of these; in order and apart
+  std::vector<CharRange> chars{};  // kChars: any one of these; in order and apart
   std::size_t rule = 0;            // kName: which
-  std::vector<GrammarNode> parts{};  // of kSequence (none: nothing at all) and kChoice; kRepeat: one
+  std::vector<GrammarNode>
+      parts{};  // of kSequence (none: nothing at all) and kChoice; kRepeat: one
   std::uint32_t least = 0, most = 0;  // times of kRepeat
 
   // Within a rule: matched as one terminal, of which the longest match counts.
