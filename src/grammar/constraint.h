@@ -36,6 +36,11 @@ struct Choice {
   std::vector<std::string> choices;
 };
 
+// In llama.cpp's notation of grammars or in Lark's; see client_grammar.h.
+struct ClientGrammar {
+  std::string text;
+};
+
 // A function that the model may call, in Gemma 4's own syntax.
 struct CallableTool {
   std::string name;
@@ -58,7 +63,7 @@ enum class Thought : std::uint8_t {
 };
 
 struct Constraint {
-  std::variant<AnyJsonObject, JsonSchema, Regex, Choice, ToolCalls> answer;
+  std::variant<AnyJsonObject, JsonSchema, Regex, Choice, ClientGrammar, ToolCalls> answer;
   Thought thought = Thought::kNone;
 };
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/utf8.h"
+#include "grammar/client_grammar.h"
 #include "grammar/gemma_call.h"
 #include "grammar/lark.h"
 #include "grammar/pattern.h"
@@ -67,6 +68,10 @@ Rules rules(const Choice& choice, const MarkerTokens&) {
   if (texts.empty()) return std::string("answer: \"\"\n");
   return fmt::format("answer: ANSWER{}\nANSWER: {}\n", may_be_empty ? "?" : "",
                      fmt::join(texts, " | "));
+}
+
+Rules rules(const ClientGrammar& grammar, const MarkerTokens&) {
+  return write_client_grammar(grammar.text);
 }
 
 Status check_name(const std::string& name) {

@@ -1,9 +1,9 @@
 // A constraint as the Lark text that llguidance compiles.
 //
 // Pure; the same constraint gives the same text, so that the text is what a cache goes by. Clients'
-// schemas and patterns are checked on the way (schema.h, pattern.h); an Error is a sentence for
-// them. Lark itself never comes from a client: it can name control tokens and has no limits that
-// hold (README.md).
+// schemas, patterns and grammars are checked on the way (schema.h, pattern.h, client_grammar.h); an
+// Error is a sentence for them. Lark itself never comes from a client, whose own is written anew:
+// it can name control tokens and has no limits that hold.
 #pragma once
 
 #include <string>
