@@ -52,8 +52,11 @@ void read_kind(Fields& fields, std::string_view key, std::string_view kind,
     format.form = {grammar::Regex{fields.string(key).value_or("")}};
   } else if (kind == "choice") {
     read_choice(fields, key, format);
+  } else if (kind == "grammar") {
+    format.form = {grammar::ClientGrammar{fields.string(key).value_or("")}};
   } else {
-    fields.fail(key, fmt::format("\"{}\" is not supported here: say it as json, regex or choice",
+    fields.fail(key, fmt::format("\"{}\" is not supported here: say it as json, regex, choice or "
+                                 "grammar",
                                  fields.path(key)));
   }
 }

@@ -25,7 +25,7 @@ struct AnswerFormat {
 };
 
 // OpenAI's "response_format", vLLM's "structured_outputs" and "guided_...", llama-server's
-// "json_schema"; at most one of them.
+// "json_schema" and "grammar"; at most one of them.
 AnswerFormat read_answer_format(Fields& fields);
 
 // A format of the type json_schema, json_object or text. `holder`: its member that holds the

@@ -84,6 +84,10 @@ TEST(AnswerFormat, OtherKinds) {
               HasSubstr("%json"));
   EXPECT_THAT(lark(chat(R"("structured_outputs": {"regex": "[ab]+"})").grammars().answer),
               HasSubstr("[ab]+"));
+  const std::string gbnf = lark(chat(R"("grammar": "root ::= \"a\"+")").grammars().answer);
+  EXPECT_THAT(gbnf, HasSubstr("answer"));
+  EXPECT_EQ(lark(chat(R"("structured_outputs": {"grammar": "root ::= \"a\"+"})").grammars().answer),
+            gbnf);
   EXPECT_THAT(lark(chat(R"("guided_choice": ["yes", "no"])").grammars().answer),
               HasSubstr(R"("yes" | "no")"));
   const std::string loose = lark(chat(R"("structured_outputs": {"json": {}})").grammars().answer);

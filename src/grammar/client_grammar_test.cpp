@@ -180,16 +180,14 @@ TEST(ClientGrammar, TellsTheNotationsApart) {
   EXPECT_FALSE(is_gbnf(""));
 }
 
-TEST(ClientGrammar, ComesAfterAThoughtAndNamesNoToken) {
+TEST(ClientGrammar, NamesNoToken) {
   const RealVocabulary& real = RealVocabulary::get();
-  const auto with_marks = [&](Thought thought, std::string_view text) {
-    return takes(test::start(real, {ClientGrammar{"root ::= [^x]+"}, thought}),
+  const auto takes_marked = [&](std::string_view text) {
+    return takes(test::start(real, {ClientGrammar{"root ::= [^x]+"}}),
                  real.tokenizer->encode(text, Tokenizer::Special::kParse));
   };
-  EXPECT_TRUE(with_marks(Thought::kMay, "<|channel>thought\nx<channel|>42"));
-  EXPECT_TRUE(with_marks(Thought::kMay, "42"));
-  EXPECT_FALSE(with_marks(Thought::kMay, "<|channel>thought\ny<channel|>x"));
-  EXPECT_FALSE(with_marks(Thought::kNone, "a<|tool_call>"));
+  EXPECT_TRUE(takes_marked("42"));
+  EXPECT_FALSE(takes_marked("a<|tool_call>"));
   for (const char* grammar : {"root ::= .*", "start: /(?s:.)*/", "start: /[^a]*/ \"b\""}) {
     Matcher matcher = test::start(real, {ClientGrammar{grammar}});
     std::vector<std::uint32_t> words(mask_words(*real.vocabulary));

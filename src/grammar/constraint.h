@@ -55,16 +55,9 @@ struct ToolCalls {
   std::uint32_t calls_max = 64;  // 1: parallel_tool_calls false
 };
 
-// Whether the answer may begin with a thought, <|channel> ... <channel|>, which is not constrained.
-enum class Thought : std::uint8_t {
-  kNone,
-  kMay,
-  kOpen,  // the prompt has opened it: the answer begins inside
-};
-
+// Of an answer behind its thoughts, which are free; service/answer_rule.h lets them come first.
 struct Constraint {
   std::variant<AnyJsonObject, JsonSchema, Regex, Choice, ClientGrammar, ToolCalls> answer;
-  Thought thought = Thought::kNone;
 };
 
 // Ids of the tokens that stand for themselves in grammars; a vocabulary without those of tool calls

@@ -136,16 +136,6 @@ Rules rules(const ToolCalls& calls, const MarkerTokens& tokens) {
                      common_call_rules(*tokens.quote));
 }
 
-Result<std::string> start_rule(Thought thought, const MarkerTokens& tokens) {
-  if (thought == Thought::kNone) return std::string("start: answer\n");
-  if (!tokens.channel) return Error{"this model has no tokens for thoughts"};
-  std::vector<TokenId> ends = tokens.stops;
-  ends.push_back(tokens.channel->close);
-  const std::string rest = fmt::format("{}* {}", lark_but(ends), lark_token(tokens.channel->close));
-  if (thought == Thought::kOpen) return fmt::format("start: {} answer\n", rest);
-  return fmt::format("start: ({} {})? answer\n", lark_token(tokens.channel->open), rest);
-}
-
 }  // namespace
 
 MarkerTokens MarkerTokens::of(const Tokenizer& tokenizer) {
@@ -165,7 +155,7 @@ MarkerTokens MarkerTokens::of(const Tokenizer& tokenizer) {
 }
 
 Result<GrammarText> write_grammar(const Constraint& constraint, const MarkerTokens& tokens) {
-  std::string text = G4_TRY(start_rule(constraint.thought, tokens));
+  std::string text = "start: answer\n";
   text += G4_TRY(
       std::visit([&](const auto& answer) { return rules(answer, tokens); }, constraint.answer));
   return GrammarText(std::move(text));

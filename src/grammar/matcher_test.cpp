@@ -188,17 +188,6 @@ TEST(Matcher, RefusesATokenThatWasNotAllowed) {
   EXPECT_FALSE(test::start(real, {AnyJsonObject{}}).rollback(1));
 }
 
-TEST(Matcher, ThoughtsComeBeforeTheAnswer) {
-  const auto with = [](Thought thought) { return Constraint{Choice{{"42"}}, thought}; };
-  EXPECT_TRUE(takes(with(Thought::kMay), "42"));
-  EXPECT_TRUE(takes(with(Thought::kMay), "<|channel>thought\nWhat? {\"\n<channel|>42"));
-  EXPECT_FALSE(takes(with(Thought::kMay), "<|channel>thought\n42"));
-  EXPECT_TRUE(takes(with(Thought::kOpen), "So it goes.\n<channel|>42"));
-  EXPECT_FALSE(takes(with(Thought::kOpen), "42"));
-  EXPECT_FALSE(takes(with(Thought::kNone), "<|channel>thought\n<channel|>42"));
-  EXPECT_FALSE(takes(with(Thought::kMay), "<|channel>thought\n<turn|><channel|>42"));
-}
-
 TEST(Matcher, ManyThreadsStartFromOneGrammar) {
   const RealVocabulary& real = RealVocabulary::get();
   const auto text = write_grammar({AnyJsonObject{}}, MarkerTokens::of(*real.tokenizer));
