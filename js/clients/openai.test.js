@@ -132,7 +132,8 @@ describe('scripted', () => {
     };
     assert.deepEqual((await client.responses.parse(response)).output_parsed, CITY);
     assert.deepEqual((await client.responses.stream(response).finalResponse()).output_parsed, CITY);
-    const wrong = await create(user(says('{"name": 5')), { response_format: format, max_tokens: 400 });
+    const wet = JSON.stringify({ ...CITY, climate: 'wet' });
+    const wrong = await create(user(says(wet)), { response_format: format, max_tokens: 400 });
     assert.ok(City.safeParse(JSON.parse(wrong.choices[0].message.content)).success);
   });
 
