@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <functional>
 #include <utility>
 
 #include "chat/messages_json.h"
@@ -160,7 +161,9 @@ std::string_view ChatWriter::finish(const Finished& finished) const {
 }
 
 std::string ChatWriter::call_id(std::size_t choice, std::size_t call) const {
-  return fmt::format("call_{}_{}_{}", id_, choice, call);
+  // At most 40 characters: OpenAI takes no longer ones when a conversation moves on to it.
+  const std::size_t key = std::hash<std::string>()(fmt::format("{} {}", id_, created_));
+  return fmt::format("call_{:016x}_{}_{}", key, choice, call);
 }
 
 // `message` gets what a client reads as the thought, by both names that clients know.
