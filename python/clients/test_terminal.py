@@ -110,8 +110,9 @@ class Chat(unittest.TestCase):
         time.sleep(0.3)  # in the middle of an answer without end
         terminal.type("\x03")
         terminal.wait_for(r"\[stopped; [^\]]*\]\s+> ")
+        time.sleep(0.3)  # the line editor takes the terminal over
         terminal.type("\x03")  # with no answer to stop it clears the line
-        terminal.wait_for(r"> ")  # what is typed before that may be lost with the line
+        time.sleep(0.3)
         terminal.type("/help\n")
         terminal.wait_for(r"next one\.\s+> ")  # between two lines a terminal keeps Ctrl-D to itself
         for _ in range(5):
