@@ -66,7 +66,7 @@ class AnswerRule final : public TokenRule {
     if (const auto id = thought_.forced()) return ForcedToken{*id};
     std::fill(mask.begin(), mask.end(), ~std::uint32_t{0});
     for (const TokenId id : marks_.stops) set(mask, id, false);
-    set(mask, marks_.channel->open, false);
+    if (marks_.channel) set(mask, marks_.channel->open, false);
     if (marks_.tool_call) set(mask, marks_.tool_call->open, false);
     return MaskedTokens{};
   }
