@@ -196,10 +196,12 @@ class Finder {
 
   // object | "a" | "b" becomes ("a" | "b") | object. Whether there was any terminal.
   bool gather_terminals(GrammarNode& choice) {
-    const auto others = std::stable_partition(
-        choice.parts.begin(), choice.parts.end(),
-        [&](const GrammarNode& part) { return size(part) <= kTerminalSizeMax; });
-    const bool any = others != choice.parts.begin();
+    std::vector<GrammarNode> gathered, others;
+    for (GrammarNode& part : choice.parts)
+      (size(part) <= kTerminalSizeMax ? gathered : others).push_back(std::move(part));
+    const bool any = !gathered.empty();
+    std::move(others.begin(), others.end(), std::back_inserter(gathered));
+    choice.parts = std::move(gathered);
     join_terminals(choice);
     return any;
   }

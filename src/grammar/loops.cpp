@@ -35,11 +35,10 @@ bool write_loop(GrammarNode& body, std::size_t rule, End end) {
   else
     alternatives.push_back(body);
   std::erase_if(alternatives, [&](const GrammarNode& node) { return is_name(node, rule); });
-  const auto others = std::stable_partition(
-      alternatives.begin(), alternatives.end(),
+  Nodes again, once;
+  std::partition_copy(
+      alternatives.begin(), alternatives.end(), std::back_inserter(again), std::back_inserter(once),
       [&](const GrammarNode& alternative) { return recurs(alternative, rule, end); });
-  Nodes again(std::make_move_iterator(alternatives.begin()), std::make_move_iterator(others));
-  Nodes once(std::make_move_iterator(others), std::make_move_iterator(alternatives.end()));
   if (again.empty() || once.empty()) return false;
   for (GrammarNode& step : again)
     step.parts.erase(end == End::kLast ? step.parts.end() - 1 : step.parts.begin());
