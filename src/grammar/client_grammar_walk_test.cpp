@@ -60,7 +60,7 @@ class RandomWriter {
   bool is_stop(TokenId id) const { return std::ranges::count(real_.table.stops, id) > 0; }
 
   TokenId draw(int tokens) {
-    const auto allowed = [&](TokenId id) { return is_allowed(words_, id); };
+    const auto allowed = [&](TokenId id) { return mask_has(words_, id); };
     const auto stop = std::ranges::find_if(real_.table.stops, allowed);
     if (tokens > 30 && stop != real_.table.stops.end()) return *stop;
     const auto close = std::ranges::find_if(closing_, allowed);
@@ -69,7 +69,7 @@ class RandomWriter {
     std::ranges::copy_if(characters_, std::back_inserter(characters), allowed);
     if (!characters.empty() && (tokens > 30 || random_() % 3 > 0))
       return characters[random_() % characters.size()];
-    return nth_allowed(words_, random_() % count_allowed(words_));
+    return mask_nth(words_, random_() % mask_count(words_, real_.vocabulary->size()));
   }
 
   const RealVocabulary& real_ = RealVocabulary::get();

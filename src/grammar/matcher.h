@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "grammar/vocabulary.h"
+#include "text/token_mask.h"
 
 struct LlgMatcher;
 
@@ -78,7 +79,7 @@ class CompiledGrammar {
 };
 
 inline std::size_t mask_words(const Vocabulary& vocabulary) {
-  return (vocabulary.size() + 31) / 32;
+  return g4::mask_words(vocabulary.size());
 }
 
 }  // namespace g4::grammar

@@ -107,13 +107,13 @@ TEST(Matcher, EndsOnlyWhereTheAnswerIsComplete) {
   Matcher matcher = test::start(real, {Choice{{"yes"}}});
   std::vector<std::uint32_t> words(mask_words(*real.vocabulary));
   ASSERT_TRUE(matcher.mask(words));
-  for (const TokenId stop : real.table.stops) EXPECT_FALSE(is_allowed(words, stop));
+  for (const TokenId stop : real.table.stops) EXPECT_FALSE(mask_has(words, stop));
   EXPECT_FALSE(matcher.may_end());
   ASSERT_TRUE(matcher.accept(*real.tokenizer->find("yes")));
   EXPECT_TRUE(matcher.may_end());
   ASSERT_TRUE(matcher.mask(words));
-  EXPECT_EQ(count_allowed(words), 3U);
-  for (const TokenId stop : real.table.stops) EXPECT_TRUE(is_allowed(words, stop));
+  EXPECT_EQ(mask_count(words, real.vocabulary->size()), 3U);
+  for (const TokenId stop : real.table.stops) EXPECT_TRUE(mask_has(words, stop));
   ASSERT_TRUE(matcher.accept(kTurnEnd));
   EXPECT_TRUE(matcher.has_ended());
   ASSERT_TRUE(matcher.accept(kToolResponse));
@@ -127,7 +127,7 @@ TEST(Matcher, EndsOnlyWhereTheAnswerIsComplete) {
   ASSERT_TRUE(matcher.accept(yes));
   EXPECT_EQ(matcher.allowed({{kTurnEnd, yes}}).value(), 1U);
   ASSERT_TRUE(matcher.mask(words));
-  EXPECT_TRUE(is_allowed(words, kTurnEnd));
+  EXPECT_TRUE(mask_has(words, kTurnEnd));
 }
 
 TEST(Matcher, RollbackBringsTheSameMasksBack) {
@@ -145,7 +145,7 @@ TEST(Matcher, RollbackBringsTheSameMasksBack) {
     while (ids.size() < 80) {
       ASSERT_TRUE(matcher.mask(words));
       masks.push_back(words);
-      ids.push_back(nth_allowed(words, random() % count_allowed(words)));
+      ids.push_back(mask_nth(words, random() % mask_count(words, real.vocabulary->size())));
       ASSERT_TRUE(matcher.accept(ids.back()));
       if (matcher.has_ended()) break;
       if (ids.size() % 9 != 0) continue;

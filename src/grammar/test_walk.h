@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "grammar/grammar_text.h"
-#include "grammar/mask.h"
 #include "grammar/matcher.h"
 #include "grammar/processor_time.h"
 #include "grammar/test_vocabulary.h"
@@ -56,7 +55,7 @@ class RandomModel {
   // What closes a text, a list, an object, a call; else the shortest of many.
   TokenId ending(std::string_view text) {
     for (const TokenId id : real_.table.stops)
-      if (is_allowed(words_, id)) return id;
+      if (mask_has(words_, id)) return id;
     static constexpr auto kInText =
         std::to_array<const char*>({"<|\"|>", "\"", "<|tool_call>", "<channel|>", "@"});
     static constexpr auto kBetween = std::to_array<const char*>(
@@ -64,8 +63,7 @@ class RandomModel {
     const auto spellings = in_text(text) ? std::span<const char* const>(kInText)
                                          : std::span<const char* const>(kBetween);
     for (const char* spelling : spellings)
-      if (const auto id = real_.tokenizer->find(spelling); id && is_allowed(words_, *id))
-        return *id;
+      if (const auto id = real_.tokenizer->find(spelling); id && mask_has(words_, *id)) return *id;
     return shortest_of(30);
   }
 
@@ -81,11 +79,10 @@ class RandomModel {
   }
 
   TokenId shortest_of(int tries) {
-    const std::size_t count = count_allowed(words_);
-    TokenId best = nth_allowed(words_, random_() % count);
+    const std::size_t count = mask_count(words_, real_.vocabulary->size());
+    TokenId best = mask_nth(words_, random_() % count);
     for (int i = 1; i < tries; ++i)
-      if (const TokenId other = nth_allowed(words_, random_() % count);
-          length(other) < length(best))
+      if (const TokenId other = mask_nth(words_, random_() % count); length(other) < length(best))
         best = other;
     return best;
   }

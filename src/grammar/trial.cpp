@@ -3,7 +3,6 @@
 #include <random>
 #include <vector>
 
-#include "grammar/mask.h"
 #include "grammar/matcher.h"
 #include "grammar/processor_time.h"
 
@@ -18,7 +17,9 @@ constexpr std::chrono::milliseconds kWorkMax{200};
 class Walker {
  public:
   Walker(const Vocabulary& vocabulary, const TokenTable& table)
-      : lengths_(table.lengths), words_(mask_words(vocabulary)) {}
+      : vocabulary_size_(vocabulary.size()),
+        lengths_(table.lengths),
+        words_(mask_words(vocabulary)) {}
 
   Status walk(Matcher matcher) {
     for (int i = 0; i < kTokensMax && !matcher.has_ended(); ++i) {
@@ -34,17 +35,17 @@ class Walker {
 
  private:
   TokenId draw() {
-    const std::size_t count = count_allowed(words_);
-    TokenId best = nth_allowed(words_, random_() % count);
+    const std::size_t count = mask_count(words_, vocabulary_size_);
+    TokenId best = mask_nth(words_, random_() % count);
     for (int i = 0; i < 4; ++i)
-      if (const TokenId other = nth_allowed(words_, random_() % count);
-          length(other) < length(best))
+      if (const TokenId other = mask_nth(words_, random_() % count); length(other) < length(best))
         best = other;
     return best;
   }
 
   std::uint32_t length(TokenId id) const { return lengths_[static_cast<std::size_t>(id)]; }
 
+  const std::size_t vocabulary_size_;
   const std::vector<std::uint32_t>& lengths_;
   std::vector<std::uint32_t> words_;
   std::minstd_rand random_;  // the same for each grammar: what passed once passes again

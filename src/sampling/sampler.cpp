@@ -13,16 +13,6 @@
 
 namespace g4 {
 
-std::size_t mask_count(TokenMask mask, std::size_t vocab_size) {
-  std::size_t n = 0;
-  for (std::size_t begin = 0; begin < vocab_size; begin += 32) {
-    const std::size_t behind = vocab_size - begin;
-    const std::uint32_t known = behind < 32 ? (1U << behind) - 1 : ~0U;
-    n += static_cast<std::size_t>(std::popcount(mask[begin / 32] & known));
-  }
-  return n;
-}
-
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();

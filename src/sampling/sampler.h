@@ -18,7 +18,7 @@
 
 #include "base/result.h"
 #include "base/shared_list.h"
-#include "sampling/token_mask.h"
+#include "text/token_mask.h"
 #include "text/tokenizer.h"
 
 namespace g4 {

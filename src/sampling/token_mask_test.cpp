@@ -1,5 +1,5 @@
 // What a mask and a forced token do to a draw.
-#include "sampling/token_mask.h"
+#include "text/token_mask.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -16,7 +16,7 @@
 #include <variant>
 
 #include "base/result.h"
-#include "sampling/token_mask.h"
+#include "text/token_mask.h"
 
 namespace g4 {
 

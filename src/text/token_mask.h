@@ -21,5 +21,7 @@ constexpr bool mask_has(TokenMask mask, TokenId id) {
 
 // How many ids below vocab_size are in it.
 std::size_t mask_count(TokenMask mask, std::size_t vocab_size);
+// The n-th token in it, from 0; n is below their count.
+TokenId mask_nth(TokenMask mask, std::size_t n);
 
 }  // namespace g4
