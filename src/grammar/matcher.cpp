@@ -48,6 +48,11 @@ std::string_view reason(std::string_view text) {
 
 }  // namespace
 
+Error too_expensive(std::chrono::nanoseconds one_step) {
+  return Error{fmt::format("the answer's grammar is too expensive: one step took {} ms",
+                           std::chrono::ceil<std::chrono::milliseconds>(one_step).count())};
+}
+
 void Matcher::Free::operator()(LlgMatcher* handle) const { llg_free_matcher(handle); }
 
 Matcher::Matcher(std::shared_ptr<const Vocabulary> vocabulary, LlgMatcher* handle)
@@ -77,10 +82,7 @@ Status Matcher::mask(std::span<std::uint32_t> words) {
   const ProcessorTime start;
   if (llg_matcher_compute_mask_into(handle_.get(), words.data(), words.size_bytes()) != 0)
     return failure("say what may come next");
-  if (start.elapsed() > kMaskTimeMax)
-    return Error{
-        fmt::format("the answer's grammar is too expensive: one step took {} ms",
-                    std::chrono::ceil<std::chrono::milliseconds>(start.elapsed()).count())};
+  if (const auto took = start.elapsed(); took > kMaskTimeMax) return too_expensive(took);
   return {};
 }
 

@@ -23,8 +23,11 @@ struct LlgMatcher;
 
 namespace g4::grammar {
 
-// Of processor time. A mask that took longer ends its answer: the next might take a minute.
-inline constexpr std::chrono::milliseconds kMaskTimeMax{50};
+// Of processor time. A mask that took longer ends its answer: the next might take a minute. Far
+// above what a trial lets through (trial.cpp), so that a slow machine ends no honest answer.
+inline constexpr std::chrono::milliseconds kMaskTimeMax{300};
+// What both say of such a grammar.
+Error too_expensive(std::chrono::nanoseconds one_step);
 
 class Matcher {
  public:
