@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/utf8.h"
+#include "grammar/excluded_texts.h"
 #include "grammar/pattern.h"
 
 namespace {
@@ -24,6 +25,17 @@ void check_lark(const std::string& pattern) {
   require(!escaped && g4::is_utf8(pattern));
 }
 
+void check_schema_pattern(std::string_view pattern) {
+  const auto written = g4::grammar::schema_pattern(pattern);
+  if (!written) {
+    require(!written.error().message.empty() && g4::is_utf8(written.error().message));
+    return;
+  }
+  if (written->size() > g4::grammar::kPatternBytesMax) return;
+  require(bool(g4::grammar::check_pattern(*written)));
+  check_lark(g4::grammar::search_pattern(*written));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -31,15 +43,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto copy = std::make_unique<char[]>(size);
   if (size > 0) std::memcpy(copy.get(), data, size);
   const std::string_view pattern(copy.get(), size);
-  if (const g4::Status status = g4::grammar::check_pattern(pattern); !status) {
+  const g4::Status status = g4::grammar::check_pattern(pattern);
+  if (status)
+    check_lark(g4::grammar::whole_pattern(pattern));
+  else
     require(!status.error().message.empty() && g4::is_utf8(status.error().message));
-    return 0;
-  }
-  check_lark(g4::grammar::whole_pattern(pattern));
-  const std::string dots = g4::grammar::schema_pattern(pattern);
-  require(g4::grammar::schema_pattern(dots) == dots);
-  if (dots.size() > g4::grammar::kPatternBytesMax) return 0;
-  require(bool(g4::grammar::check_pattern(dots)));
-  check_lark(g4::grammar::search_pattern(dots));
+  check_schema_pattern(pattern);
+  if (!g4::is_utf8(pattern)) return 0;
+  if (const auto parts = g4::grammar::without_look_ahead(pattern))
+    for (const std::string& part : *parts) check_schema_pattern(part);
+  const std::string text(pattern);
+  if (const auto others = g4::grammar::all_texts_but({&text, 1})) check_schema_pattern(*others);
   return 0;
 }

@@ -189,7 +189,7 @@ namespace {
 
 // Tools that are not strict are held to their schema too where that can be done.
 grammar::CallableTool callable(const chat::Tool& tool) {
-  const bool held = tool.strict || grammar::check_schema(tool.parameters);
+  const bool held = tool.strict || grammar::check_parameters(tool.parameters);
   return {tool.name, held ? tool.parameters : json::value()};
 }
 

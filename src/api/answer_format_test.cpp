@@ -146,19 +146,30 @@ TEST(AnswerFormat, CallsMayComeInTheAnswersPlace) {
 }
 
 TEST(AnswerFormat, SchemasOfToolsThatCannotBeHeld) {
-  const auto odd = [](bool strict) {
+  const auto odd = [](const char* schema, bool strict) {
     return fmt::format(
         R"("tool_choice": "required", "tools": [{{"type": "function", "function": {{"name": "f",
-            "strict": {}, "parameters": {{"properties": {{"a": {{"items": {{"uniqueItems": true}}}}}}}}}}}}])",
-        strict);
+            "strict": {}, "parameters": {}}}}}])",
+        strict, schema);
   };
-  EXPECT_TRUE(chat(odd(false)).grammars().answer);
-  auto parsed = parse_chat(R"({"messages": [{"role": "user", "content": "x"}], )" + odd(true) + "}",
-                           chat_model(), chat_tokenizer());
-  ASSERT_TRUE(std::holds_alternative<ApiError>(parsed));
-  EXPECT_EQ(std::get<ApiError>(parsed).param, "tools");
-  EXPECT_THAT(std::get<ApiError>(parsed).message,
-              HasSubstr("tool f: #/properties/a/items/uniqueItems"));
+  struct Odd {
+    const char *schema, *complaint;
+  };
+  for (const auto& [schema, complaint] : std::initializer_list<Odd>{
+           {R"({"properties": {"a": {"items": {"uniqueItems": true}}}})",
+            "tool f: #/properties/a/items/uniqueItems"},
+           {R"({"type": "object", "allOf": [{"required": ["a"]}, {"required": ["b"]}]})",
+            "tool f: schemas combined by allOf are not supported in arguments"},
+           {R"({"type": "object", "patternProperties": {"^a": {}}})",
+            "tool f: \"patternProperties\" is not supported in arguments"}}) {
+    EXPECT_TRUE(chat(odd(schema, false)).grammars().answer) << schema;
+    auto parsed =
+        parse_chat(R"({"messages": [{"role": "user", "content": "x"}], )" + odd(schema, true) + "}",
+                   chat_model(), chat_tokenizer());
+    ASSERT_TRUE(std::holds_alternative<ApiError>(parsed)) << schema;
+    EXPECT_EQ(std::get<ApiError>(parsed).param, "tools");
+    EXPECT_THAT(std::get<ApiError>(parsed).message, HasSubstr(complaint));
+  }
 }
 
 TEST(AnswerFormat, BudgetsOfThoughts) {

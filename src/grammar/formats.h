@@ -6,7 +6,8 @@
 
 namespace g4::grammar {
 
-// `name` is one that format_named() calls enforced. Written for Lark, between slashes.
+// `name` is one that format_named() does not call silent. Slashes are escaped, as between those
+// of Lark.
 std::string_view format_pattern(std::string_view name);
 
 }  // namespace g4::grammar

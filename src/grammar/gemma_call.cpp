@@ -118,6 +118,7 @@ class CallWriter {
     if (const json::value* all = rest.if_contains("allOf")) {
       const json::array& members = all->get_array();
       if (rest.size() == 1 && members.size() == 1) return value(members.front());
+      if (is_text_of_patterns(rest)) return string(rest);
       return Error{"schemas combined by allOf are not supported in arguments"};
     }
     if (const json::value* reference = rest.if_contains("$ref")) {
@@ -133,6 +134,20 @@ class CallWriter {
     if (const json::value* values = rest.if_contains("enum"))
       return literals(values->get_array(), rest);
     return typed(rest);
+  }
+
+  // A text that must match several patterns.
+  static bool is_text_of_patterns(const json::object& in) {
+    const json::value* type = in.if_contains("type");
+    if (!type || *type != "string" || has(in, "anyOf") || has(in, "$ref") || has(in, "enum") ||
+        has(in, "const"))
+      return false;
+    const json::array& all = in.at("allOf").as_array();
+    return std::all_of(all.begin(), all.end(), [](const json::value& each) {
+      const json::object* object = each.if_object();
+      return object && has(*object, "pattern") &&
+             object->size() == (has(*object, "type") ? 2U : 1U);
+    });
   }
 
   static Error beside(const char* keyword) {
@@ -183,9 +198,13 @@ class CallWriter {
 
   Result<std::string> string(const json::object& in) {
     std::vector<std::string> conditions;
-    if (const json::value* pattern = in.if_contains("pattern"))
+    const auto match = [&](const json::value& pattern) {
       conditions.push_back(
-          fmt::format("/{}/", search_pattern(std::string_view(pattern->get_string()))));
+          fmt::format("/{}/", search_pattern(std::string_view(pattern.get_string()))));
+    };
+    if (const json::value* pattern = in.if_contains("pattern")) match(*pattern);
+    if (const json::value* all = in.if_contains("allOf"))
+      for (const json::value& each : all->get_array()) match(each.at("pattern"));
     if (const json::value* format = in.if_contains("format"))
       conditions.push_back(fmt::format("/{}/", format_pattern(format->get_string())));
     const auto least = count(in, "minLength").value_or(0);

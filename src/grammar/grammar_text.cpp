@@ -161,4 +161,12 @@ Result<GrammarText> write_grammar(const Constraint& constraint, const MarkerToke
   return GrammarText(std::move(text));
 }
 
+Status check_parameters(const json::value& parameters) {
+  const auto checked = check_schema(parameters);
+  if (!checked) return checked.error();
+  const auto written = write_arguments(&*checked, TokenId{0}, "t");
+  if (!written) return written.error();
+  return {};
+}
+
 }  // namespace g4::grammar

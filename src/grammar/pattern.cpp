@@ -213,7 +213,7 @@ std::string_view leading_flags(std::string_view text) {
 }
 
 // Calls `visit` with the place of each character that stands outside of classes and escapes, and
-// how many groups are open there. `text` passed check_pattern().
+// how many groups are open there.
 template <class Visit>
 void for_each_bare(std::string_view text, Visit visit) {
   std::size_t groups = 0, classes = 0;
@@ -235,17 +235,31 @@ void for_each_bare(std::string_view text, Visit visit) {
   }
 }
 
-// Where the alternatives of the whole expression are cut.
-std::vector<std::string_view> alternatives(std::string_view text) {
-  std::vector<std::string_view> parts;
-  std::size_t from = 0;
-  for_each_bare(text, [&](std::size_t at, std::size_t groups) {
-    if (text[at] != '|' || groups > 0) return;
-    parts.push_back(text.substr(from, at - from));
-    from = at + 1;
-  });
-  parts.push_back(text.substr(from));
-  return parts;
+// Classes as JSON schemas mean them, written as Rust does: they do not nest, and know no && and ~~.
+std::string with_plain_classes(std::string_view text) {
+  std::string out;
+  bool in_class = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\\') {
+      out += text.substr(at++, 2);
+    } else if (!in_class && c == '[') {
+      in_class = true;
+      const bool negated = text.substr(at + 1).starts_with('^');
+      out += negated ? "[^\\x01" : "[";
+      at += negated;
+      if (text.substr(at + 1).starts_with(']')) {  // there it stands for itself
+        out += "\\]";
+        ++at;
+      }
+    } else if (in_class && (c == '[' || c == '&' || c == '~')) {
+      out.append({'\\', c});
+    } else {
+      in_class = in_class && c != ']';
+      out += c;
+    }
+  }
+  return out;
 }
 
 // (?s), (?is:...): dots mean something else somewhere.
@@ -310,6 +324,18 @@ std::string for_lark(std::string_view pattern) {
 
 }  // namespace
 
+std::vector<std::string_view> alternatives(std::string_view text) {
+  std::vector<std::string_view> parts;
+  std::size_t from = 0;
+  for_each_bare(text, [&](std::size_t at, std::size_t groups) {
+    if (text[at] != '|' || groups > 0) return;
+    parts.push_back(text.substr(from, at - from));
+    from = at + 1;
+  });
+  parts.push_back(text.substr(from));
+  return parts;
+}
+
 Status check_pattern(std::string_view pattern) {
   if (pattern.size() > kPatternBytesMax)
     return Error{
@@ -321,16 +347,18 @@ Status check_pattern(std::string_view pattern) {
 
 std::string whole_pattern(std::string_view pattern) { return for_lark(pattern); }
 
-std::string schema_pattern(std::string_view pattern) {
-  if (has_flag_s(pattern)) return std::string(pattern);
+Result<std::string> schema_pattern(std::string_view pattern) {
+  const std::string text = with_plain_classes(pattern);
+  if (Status status = check_pattern(text); !status) return std::move(status).error();
+  if (has_flag_s(text)) return text;
   std::string out;
   std::size_t from = 0;
-  for_each_bare(pattern, [&](std::size_t at, std::size_t) {
-    if (pattern[at] != '.') return;
-    out.append(pattern.substr(from, at - from)).append("[^\\n\\r]");
+  for_each_bare(text, [&](std::size_t at, std::size_t) {
+    if (text[at] != '.') return;
+    out.append(text, from, at - from).append("[^\\n\\r]");
     from = at + 1;
   });
-  return out.append(pattern.substr(from));
+  return out.append(text, from);
 }
 
 std::string search_pattern(std::string_view pattern) {

@@ -20,10 +20,16 @@ inline constexpr std::size_t kNestedRepeatMax = 1'000;  // of groups, multiplied
 
 Status check_pattern(std::string_view pattern);
 
-// The same expression as JSON schemas mean it: a dot is neither of the two line breaks (Rust's is
-// all but \n). The two of Unicode, U+2028 and U+2029, are let pass: without them masks over free
-// text would take ten times as long. `pattern` passed check_pattern().
-std::string schema_pattern(std::string_view pattern);
+// The same expression as JSON schemas mean it, for the compiler of JSON schemas; fails as
+// check_pattern() does. A dot is neither of the two line breaks (Rust's is all but \n); the two of
+// Unicode, U+2028 and U+2029, are let pass: without them masks over free text would take ten times
+// as long. Within classes [ & and ~ stand for themselves. Negated classes exclude U+0001 too:
+// llguidance 1.9.1 lets \" and \\ pass where a class has all control characters, whatever else it
+// excludes.
+Result<std::string> schema_pattern(std::string_view pattern);
+
+// What stands between the bars of the whole expression, those within groups not counted.
+std::vector<std::string_view> alternatives(std::string_view pattern);
 
 // The same expression for Lark, where it must match whole texts: ^ and $ at the ends of its
 // alternatives go, and where they are missing, anything may stand. \d and \w are ASCII, as in JSON

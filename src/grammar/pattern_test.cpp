@@ -71,12 +71,22 @@ TEST(Pattern, SaysWhatIsNotSupported) {
   EXPECT_NE(why_not(std::string(1'000'000, 'a')), "");
 }
 
-TEST(Pattern, HasDotsAsJsonSchemasMeanThem) {
-  EXPECT_EQ(schema_pattern("^.*$"), "^[^\\n\\r]*$");
-  EXPECT_EQ(schema_pattern("[.]\\.(.|[^.]|\\\\.)"), "[.]\\.([^\\n\\r]|[^.]|\\\\[^\\n\\r])");
-  EXPECT_EQ(schema_pattern("(?i)(?P<s>.)"), "(?i)(?P<s>[^\\n\\r])");
-  for (const char* plain : {"", "abc", "(?s:.*)", "(?is)a.b", "[].]"})
-    EXPECT_EQ(schema_pattern(plain), plain);
+TEST(Pattern, MeansWhatJsonSchemasMeanByIt) {
+  const auto written = [](std::string_view pattern) {
+    const auto text = schema_pattern(pattern);
+    return text ? *text : text.error().message;
+  };
+  EXPECT_EQ(written("^.*$"), "^[^\\n\\r]*$");
+  EXPECT_EQ(written("[.]\\.(.|[a.]|\\\\.)"), "[.]\\.([^\\n\\r]|[a.]|\\\\[^\\n\\r])");
+  EXPECT_EQ(written("(?i)(?P<s>.)"), "(?i)(?P<s>[^\\n\\r])");
+  EXPECT_EQ(written("[^\"]"), "[^\\x01\"]");
+  EXPECT_EQ(written("[^]a].[]]"), "[^\\x01\\]a][^\\n\\r][\\]]");
+  EXPECT_EQ(written("[a-z&&[^x]{2}"), "[a-z\\&\\&\\[^x]{2}");
+  EXPECT_EQ(written("[[:alpha:]]"), "[\\[:alpha:]]");
+  EXPECT_EQ(written("[a~~b\\[]"), "[a\\~\\~b\\[]");
+  EXPECT_EQ(written("[a"), "a character class is not closed");
+  for (const char* plain : {"", "abc", "(?s:.*)", "(?is)a.b", "[\\].]"})
+    EXPECT_EQ(written(plain), plain);
 }
 
 TEST(Pattern, IsWrittenForLark) {

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <deque>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,10 +11,14 @@
 #include <unordered_map>
 
 #include "base/utf8.h"
+#include "grammar/excluded_texts.h"
+#include "grammar/formats.h"
 #include "grammar/pattern.h"
 #include "grammar/schema_conditions.h"
 #include "grammar/schema_keywords.h"
+#include "grammar/schema_multiples.h"
 #include "grammar/schema_overlap.h"
+#include "grammar/schema_plain.h"
 #include "grammar/schema_references.h"
 
 namespace g4::grammar {
@@ -40,51 +42,6 @@ Error at(const Place& place, std::string_view what) {
   return Error{fmt::format("{}: {}", place.text(), what)};
 }
 
-// 0.25 is 25 of the second place behind the point.
-struct Decimal {
-  std::uint64_t digits = 0;
-  int places = 0;
-};
-
-std::optional<Decimal> decimal(double value) {
-  const std::string text = fmt::format("{}", value);  // the shortest that reads back
-  Decimal out;
-  std::size_t at = 0;
-  bool behind = false;
-  for (; at < text.size() && text[at] != 'e'; ++at) {
-    behind = behind || text[at] == '.';
-    if (text[at] == '.') continue;
-    out.digits = out.digits * 10 + static_cast<std::uint64_t>(text[at] - '0');
-    out.places += behind;
-  }
-  int exponent = 0;
-  if (at < text.size())
-    std::from_chars(text.data() + at + (text[at + 1] == '+' ? 2 : 1), text.data() + text.size(),
-                    exponent);
-  out.places -= exponent;
-  if (out.digits > Limits::kMultipleMax || out.places > 9 || out.places < 0) return {};
-  return out;
-}
-
-// The least common multiple of all decimals added, in units of the last place of any of them.
-class CommonMultiple {
- public:
-  void add(Decimal value) {
-    for (; places_ < value.places; ++places_) common_ = bounded(common_ * 10);
-    for (; value.places < places_; ++value.places) value.digits = bounded(value.digits * 10);
-    common_ = bounded(common_ / std::gcd(common_, value.digits) * value.digits);
-  }
-  bool small() const { return common_ <= Limits::kMultipleMax; }
-
- private:
-  // Small enough for the next product, and still too large once it was.
-  static std::uint64_t bounded(std::uint64_t value) {
-    return std::min(value, std::uint64_t{1'000'000'007});
-  }
-  std::uint64_t common_ = 1;
-  int places_ = 0;
-};
-
 class SchemaWalk {
  public:
   explicit SchemaWalk(const json::value& root) : root_(root), references_(root) {}
@@ -99,7 +56,7 @@ class SchemaWalk {
       const Place place{nullptr, waiting_.front().reference};
       definitions[waiting_.front().name] = G4_TRY(schema(*waiting_.front().target, place, 0));
     }
-    if (combined_ && !multiples_.small())
+    if (combined_ && !multiples_.is_small())
       return at(top, fmt::format("where schemas are combined (allOf, $ref beside other keywords), "
                                  "all values of multipleOf together may have a common multiple of "
                                  "at most {}",
@@ -123,6 +80,8 @@ class SchemaWalk {
     if (in.is_bool()) return in;
     const json::object* object = in.if_object();
     if (!object) return at(place, "a schema is an object, true or false");
+    const auto plainer = said_plainly(*object, references_, plain_left_);
+    if (plainer) object = &*plainer;
     if (Status status = count_conditions(place, *object); !status) return std::move(status).error();
     json::object out;
     for (const auto& [key, value] : *object) {
@@ -155,7 +114,8 @@ class SchemaWalk {
     if (action == Keyword::kSilent || !concerns(key, siblings)) return {};
     if (action == Keyword::kOneOf) return one_of(place, value, depth, out);
     if (action == Keyword::kUnevaluated) return unevaluated(place, value, siblings, depth, out);
-    if (action == Keyword::kFormat && !enforced(value)) return check_silent(place, value);
+    if (action == Keyword::kFormat) return format(place, value, siblings, out);
+    if (action == Keyword::kPattern) return pattern(place, value, siblings, out);
     if (action == Keyword::kOnlyIfFalse && value.is_bool() && !value.get_bool()) return {};
     Result<json::value> written = meaning(action, place, value, depth);
     if (!written) return std::move(written).error();
@@ -178,8 +138,6 @@ class SchemaWalk {
         return bound(place, value);
       case Keyword::kMultiple:
         return multiple(place, value);
-      case Keyword::kPattern:
-        return pattern(place, value);
       case Keyword::kNames:
         return names(place, value);
       case Keyword::kSchema:
@@ -192,10 +150,8 @@ class SchemaWalk {
         return map(place, value, depth);
       case Keyword::kReference:
         return reference(place, value);
-      case Keyword::kFormat:
-        return value;
       default:
-        return at(place, "this keyword is not supported");
+        return at(place, why_unsupported(place.step));
     }
   }
 
@@ -305,21 +261,46 @@ class SchemaWalk {
     return value;
   }
 
-  Result<json::value> pattern(const Place& place, const json::value& value) {
+  static Status pattern(const Place& place, const json::value& value, const json::object& siblings,
+                        json::object& out) {
     if (!value.is_string()) return at(place, "a pattern is a text");
-    if (Status status = check_pattern(value.get_string()); !status)
-      return at(place, status.error().message);
-    return json::value(schema_pattern(value.get_string()));
+    const std::string_view text = value.get_string();
+    const auto parts = without_look_ahead(text);
+    if (!parts) return add_pattern(place, text, siblings, out);
+    for (const std::string& part : *parts)
+      if (Status status = add_pattern(place, part, siblings, out); !status) return status;
+    return {};
   }
 
-  static bool enforced(const json::value& value) {
-    return value.is_string() && format_named(value.get_string()) == Format::kEnforced;
+  // One stands by itself, more are combined by allOf.
+  static Status add_pattern(const Place& place, std::string_view text, const json::object& siblings,
+                            json::object& out) {
+    auto written = schema_pattern(text);
+    if (!written) return at(place, written.error().message);
+    json::object another{{"pattern", *std::move(written)}};
+    if (!out.contains("pattern")) {
+      out["pattern"] = std::move(another["pattern"]);
+      return {};
+    }
+    if (const json::value* type = siblings.if_contains("type")) another["type"] = *type;
+    require(std::move(another), out);
+    return {};
   }
-  static Status check_silent(const Place& place, const json::value& value) {
+
+  static void require(json::value schema, json::object& out) {
+    json::value& all = out["allOf"];
+    if (!all.is_array()) all = json::array();
+    all.get_array().push_back(std::move(schema));
+  }
+
+  static Status format(const Place& place, const json::value& value, const json::object& siblings,
+                       json::object& out) {
     if (!value.is_string()) return at(place, "a format is a text");
     const std::string_view name = value.get_string();
-    if (format_named(name) == Format::kSilent) return {};
-    return at(place, fmt::format("the format \"{}\" is not supported", utf8_beginning(name, 100)));
+    if (format_named(name) == Format::kEnforced) out["format"] = value;
+    if (format_named(name) == Format::kByPattern)
+      return add_pattern(place, fmt::format("^(?:{})$", format_pattern(name)), siblings, out);
+    return {};
   }
 
   Result<json::value> names(const Place& place, const json::value& value) {
@@ -366,14 +347,10 @@ class SchemaWalk {
                 "oneOf is supported if no value can satisfy two of its schemas, shown by their "
                 "types, constants or required properties; anyOf has no such limit");
     // One schema may hold both words, each of which is one condition.
-    json::object either{{"anyOf", *std::move(written)}};
-    if (!out.contains("anyOf")) {
-      out["anyOf"] = std::move(either["anyOf"]);
-    } else {
-      json::value& all = out["allOf"];
-      if (!all.is_array()) all = json::array();
-      all.get_array().push_back(std::move(either));
-    }
+    if (out.contains("anyOf"))
+      require(json::object{{"anyOf", *std::move(written)}}, out);
+    else
+      out["anyOf"] = *std::move(written);
     return {};
   }
 
@@ -405,8 +382,9 @@ class SchemaWalk {
       const Place here{&place, key};
       std::string name(key);
       if (by_pattern) {
-        if (Status status = check_pattern(key); !status) return at(here, status.error().message);
-        name = schema_pattern(key);
+        auto written = schema_pattern(key);
+        if (!written) return at(here, written.error().message);
+        name = *std::move(written);
         if (out.contains(name)) return at(here, "another pattern means the same");
       }
       out[name] = G4_TRY(schema(each, here, depth + 1));
@@ -440,6 +418,7 @@ class SchemaWalk {
   const json::object* counted_ = nullptr;  // the schema within which we are, see count_conditions
   std::size_t conditions_left_ = Limits::kPartsToCountMax;
   std::size_t comparisons_left_ = Limits::kComparisonsMax;
+  std::size_t plain_left_ = Limits::kPlainWorkMax;
   CommonMultiple multiples_;
   bool combined_ = false;
 };

@@ -4,10 +4,11 @@
 // is compiled, never the client's. Sentences name the place: "#/properties/age/multipleOf: ...".
 //
 // Meaning, where JSON Schema leaves room or drafts differ:
-//   - Unknown keywords and formats say nothing, as the specification wants it. Keywords that do
-//     say something and cannot be enforced (not, if, uniqueItems: true, ...) are refused.
+//   - Unknown keywords and formats say nothing, as the specification wants it. Keywords that the
+//     compiler does not know are said with those that it does (schema_plain.h); what cannot be said
+//     so (contains, uniqueItems of free texts, ...) is refused.
 //   - A schema without `type` that speaks of members only is one of an object, and so on.
-//   - `oneOf` is taken if its alternatives can be shown not to overlap.
+//   - `oneOf` is taken if its alternatives can be shown, or made, not to overlap.
 //   - References lead to places of the same document.
 // The result's references are to "#" or "#/$defs/NAME" with a definition there.
 #pragma once
@@ -30,6 +31,7 @@ struct SchemaLimits {
   static constexpr std::size_t kEnumValuesMax = 5'000;      // in all
   static constexpr std::size_t kDefinitionsMax = 500;       // that are referred to
   static constexpr std::size_t kComparisonsMax = 500'000;   // of what oneOf chooses among, in all
+  static constexpr std::size_t kPlainWorkMax = 200'000;     // values looked at to say it plainly
   static constexpr std::uint64_t kMultipleMax = 10'000;     // digits of multipleOf, without a point
   static constexpr std::uint64_t kMultipleWorkMax = 50'000;  // of all of them, added up
   static constexpr std::uint64_t kCountMax = 1'000'000;      // of minLength, maxItems, ...

@@ -32,9 +32,10 @@ class Counter {
   void add(const json::object& schema, Place place, Counts& counts) {
     if (depth_ == kDepthMax || !spend(1)) return;
     ++depth_;
-    const std::size_t own = schema.contains("pattern") + schema.contains("format");
+    const std::size_t own = own_conditions(schema);
     if (own > 0) counts[place] += own;
     for (const json::value& each : members(schema, "allOf")) add(each, place, counts);
+    add_conditional(schema, place, counts);
     for (const char* either : {"anyOf", "oneOf"})
       add_either(members(schema, either), place, counts);
     add_reference(schema, place, counts);
@@ -46,6 +47,30 @@ class Counter {
   bool spend(std::size_t work) {
     work_left_ -= std::min(work, work_left_);
     return work_left_ > 0;
+  }
+
+  std::size_t own_conditions(const json::object& schema) const {
+    std::size_t count = schema.contains("pattern") + schema.contains("format");
+    if (negations_ > 0) count += schema.contains("const") + schema.contains("enum");
+    // Each look-ahead becomes a pattern of its own.
+    if (const json::value* pattern = schema.if_contains("pattern"); pattern && pattern->is_string())
+      for (std::size_t at = 0; (at = pattern->get_string().find("(?", at)) != json::string::npos;
+           ++at)
+        count += pattern->get_string().subview(at + 2, 1).find_first_of("=!") == 0;
+    return count;
+  }
+
+  // What `not` and `if` say becomes a pattern where it is said the other way round.
+  void add_conditional(const json::object& schema, Place place, Counts& counts) {
+    ++negations_;
+    for (const char* negated : {"not", "if"})
+      if (const json::value* each = schema.if_contains(negated)) add(*each, place, counts);
+    --negations_;
+    for (const char* branch : {"then", "else"})
+      if (const json::value* each = schema.if_contains(branch)) add(*each, place, counts);
+    for (const char* map : {"dependentSchemas", "dependencies"})
+      if (const json::value* named = schema.if_contains(map); named && named->is_object())
+        for (const auto& member : named->get_object()) add(member.value(), place, counts);
   }
 
   void add(const json::value& schema, Place place, Counts& counts) {
@@ -91,7 +116,7 @@ class Counter {
 
   const SchemaReferences& references_;
   std::size_t& work_left_;
-  int depth_ = 0;
+  int depth_ = 0, negations_ = 0;
   std::vector<const json::value*> open_;  // targets of references on the way here
 };
 

@@ -74,6 +74,19 @@ Keyword keyword(std::string_view key) {
   return found == rows().end() ? Keyword::kSilent : found->second.action;
 }
 
+const char* why_unsupported(std::string_view key) {
+  if (key == "not" || key == "if")
+    return "this keyword is supported over types, constants, bounds, lengths, counts, required and "
+           "properties, and what anyOf, allOf and $ref make of these, not over more";
+  if (key == "uniqueItems")
+    return "this keyword is supported for items of at most 5 values (enum, const, boolean), or "
+           "beside maxItems of at most 1";
+  if (key == "propertyNames")
+    return "this keyword is supported with enum, or where no properties are named with pattern, "
+           "format or lengths";
+  return "this keyword is not supported";
+}
+
 bool is_type(std::string_view name) {
   static constexpr auto kTypes = std::to_array<std::string_view>(
       {"null", "boolean", "integer", "number", "string", "array", "object"});
@@ -116,13 +129,13 @@ Format format_named(std::string_view name) {
   static constexpr auto kEnforced =
       std::to_array<std::string_view>({"date-time", "time", "date", "duration", "email", "hostname",
                                        "ipv4", "ipv6", "uuid", "uri"});
-  static constexpr auto kDefined = std::to_array<std::string_view>(
+  static constexpr auto kOurs = std::to_array<std::string_view>(
       {"idn-email", "idn-hostname", "uri-reference", "iri", "iri-reference", "uri-template",
        "json-pointer", "relative-json-pointer", "regex"});
   if (std::find(kEnforced.begin(), kEnforced.end(), name) != kEnforced.end())
     return Format::kEnforced;
-  return std::find(kDefined.begin(), kDefined.end(), name) != kDefined.end() ? Format::kUnsupported
-                                                                             : Format::kSilent;
+  return std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end() ? Format::kByPattern
+                                                                    : Format::kSilent;
 }
 
 }  // namespace g4::grammar

@@ -30,6 +30,8 @@ enum class Keyword : std::uint8_t {
 };
 
 Keyword keyword(std::string_view key);
+// The sentence about a keyword that could not be said with those that are supported.
+const char* why_unsupported(std::string_view key);
 bool is_type(std::string_view name);
 // Whether `key` says anything of values that the schema's own `type` allows.
 bool concerns(std::string_view key, const boost::json::object& schema);
@@ -38,7 +40,8 @@ const char* implied_type(const boost::json::object& schema);
 // Whether a schema holds by its applicators (anyOf, $ref, ...) and by something else together.
 bool combines(const boost::json::object& schema);
 
-enum class Format : std::uint8_t { kEnforced, kUnsupported, kSilent };
+// By llguidance, or by a pattern of ours (formats.h).
+enum class Format : std::uint8_t { kEnforced, kByPattern, kSilent };
 Format format_named(std::string_view name);
 
 }  // namespace g4::grammar

@@ -69,11 +69,13 @@ struct Facts {
 };
 
 class Comparison {
+  static constexpr int kDepth = 8;
+
  public:
   Comparison(const SchemaReferences& references, std::size_t& work_left)
       : references_(references), work_left_(work_left) {}
 
-  bool apart(const json::value& left, const json::value& right, int depth) {
+  bool apart(const json::value& left, const json::value& right, int depth = kDepth) {
     if (depth == 0 || !spend(1)) return false;
     Facts a, b;
     learn(left, a, kDepth);
@@ -85,8 +87,6 @@ class Comparison {
   }
 
  private:
-  static constexpr int kDepth = 8;
-
   bool spend(std::size_t work) {
     work_left_ -= std::min(work, work_left_);
     return work_left_ > 0;
@@ -196,12 +196,17 @@ class Comparison {
 
 }  // namespace
 
+bool apart(const json::value& left, const json::value& right, const SchemaReferences& references,
+           std::size_t& work_left) {
+  return Comparison(references, work_left).apart(left, right);
+}
+
 bool all_apart(const json::array& alternatives, const SchemaReferences& references,
                std::size_t& work_left) {
   Comparison comparison(references, work_left);
   for (std::size_t i = 0; i < alternatives.size(); ++i)
     for (std::size_t j = i + 1; j < alternatives.size(); ++j)
-      if (!comparison.apart(alternatives[i], alternatives[j], 8)) return false;
+      if (!comparison.apart(alternatives[i], alternatives[j])) return false;
   return true;
 }
 

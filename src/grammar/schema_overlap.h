@@ -13,4 +13,8 @@ namespace g4::grammar {
 bool all_apart(const boost::json::array& alternatives, const SchemaReferences& references,
                std::size_t& work_left);
 
+// The same of two schemas.
+bool apart(const boost::json::value& left, const boost::json::value& right,
+           const SchemaReferences& references, std::size_t& work_left);
+
 }  // namespace g4::grammar

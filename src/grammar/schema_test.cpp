@@ -46,8 +46,8 @@ TEST(Schema, IsWrittenAnewFromWhatWasUnderstood) {
           {R"({"type":"object","uniqueItems":true,"pattern":"("})", R"({"type":"object"})"},
           {R"({"type":"string","format":"date"})", R"({"type":"string","format":"date"})"},
           {R"({"pattern":"^a.b$"})", R"({"pattern":"^a[^\\n\\r]b$","type":"string"})"},
-          {R"({"patternProperties":{".":{},"[^\\n\\r]":{}}})",
-           R"x(#/patternProperties/[^\n\r]: another pattern means the same)x"},
+          {R"({"patternProperties":{"[a&]":{},"[a\\&]":{}}})",
+           R"x(#/patternProperties/[a\&]: another pattern means the same)x"},
           {R"({"type":"string","format":"colour"})", R"({"type":"string"})"},
           {R"({"type":"object","unevaluatedProperties":false})",
            R"({"type":"object","additionalProperties":false})"},
@@ -80,8 +80,8 @@ TEST(Schema, ReferencesLeadToDefinitionsOfOurNaming) {
           {R"({"$ref":"#/$defs/b"})", "#/$ref: $ref \"#/$defs/b\" leads nowhere"},
           {R"({"$ref":"http://a.example/x"})",
            "#/$ref: $ref \"http://a.example/x\" leads to another document; nothing is fetched"},
-          {R"({"$ref":"#/$defs/a","$defs":{"a":{"properties":{"b":{"not":{}}}}}})",
-           "#/$defs/a/properties/b/not: this keyword is not supported"}})
+          {R"({"$ref":"#/$defs/a","$defs":{"a":{"properties":{"b":{"contains":{}}}}}})",
+           "#/$defs/a/properties/b/contains: this keyword is not supported"}})
     EXPECT_EQ(checked(each.in), each.out) << each.in;
 }
 
@@ -105,9 +105,8 @@ TEST(Schema, OneOfIsAnyOfIfNothingOverlaps) {
     EXPECT_TRUE(checked(text).starts_with(R"({"anyOf":)")) << apart << checked(text);
   }
   for (const char* overlapping :
-       {R"([{"type":"number"},{"type":"integer"}])", R"([{"type":"string"},{}])",
-        R"([{"const":1},{"const":1.0}])", R"([{"type":"string"},{"type":"string"}])",
-        R"([{"required":["a"]},{"required":["b"]}])",
+       {R"([{"type":"number"},{"type":"integer"}])",
+        R"([{"type":"array","items":{"minLength":1}},{"type":"array","items":{"maxLength":2}}])",
         R"([{"type":"string","pattern":"a"},{"type":"string","pattern":"b"}])"})
     EXPECT_EQ(checked(fmt::format(R"({{"oneOf":{}}})", overlapping)), overlap) << overlapping;
 }
@@ -140,19 +139,28 @@ TEST(Schema, SaysWhatIsNotSupportedAndWhere) {
            {R"({"type":"text"})",
             "#/type: a type is null, boolean, integer, number, string, array or object, or a list "
             "of these"},
-           {R"({"not":{"type":"string"}})", "#/not: this keyword is not supported"},
+           {R"({"not":{"pattern":"a"}})",
+            "#/not: this keyword is supported over types, constants, bounds, lengths, counts, "
+            "required "
+            "and properties, and what anyOf, allOf and $ref make of these, not over more"},
            {R"({"properties":{"a":{"items":{"uniqueItems":true}}}})",
-            "#/properties/a/items/uniqueItems: this keyword is not supported"},
-           {R"({"if":{},"then":{}})", "#/if: this keyword is not supported"},
+            "#/properties/a/items/uniqueItems: this keyword is supported for items of at most 5 "
+            "values "
+            "(enum, const, boolean), or beside maxItems of at most 1"},
+           {R"({"if":{"items":{"minimum":1}},"then":{"maxItems":3}})",
+            "#/if: this keyword is supported over types, constants, bounds, lengths, counts, "
+            "required "
+            "and properties, and what anyOf, allOf and $ref make of these, not over more"},
            {R"({"anyOf":[{},{"contains":{}}]})",
             "#/anyOf/1/contains: this keyword is not supported"},
-           {R"({"propertyNames":{"pattern":"a"}})",
-            "#/propertyNames: this keyword is not supported"},
-           {R"({"dependentRequired":{}})", "#/dependentRequired: this keyword is not supported"},
-           {R"({"allOf":[{}],"unevaluatedProperties":false})",
+           {R"({"properties":{"b":{}},"propertyNames":{"pattern":"a"}})",
+            "#/propertyNames: this keyword is supported with enum, or where no properties are "
+            "named "
+            "with pattern, format or lengths"},
+           {R"({"allOf":[{"anyOf":[{}]}],"unevaluatedProperties":false})",
             "#/unevaluatedProperties: this keyword is not supported beside allOf"},
-           {R"({"format":"uri-template"})",
-            "#/format: the format \"uri-template\" is not supported"},
+           {R"x({"pattern":"a(?!b)"})x",
+            "#/pattern: look-ahead and look-behind ((?!...) are not supported"},
            {R"x({"pattern":"(?=a)"})x",
             "#/pattern: look-ahead and look-behind ((?=...) are not supported"},
            {R"({"patternProperties":{"(a":{}}})", "#/patternProperties/(a: a group is not closed"},
@@ -255,7 +263,10 @@ TEST(Schema, ComparesAlternativesWithinBounds) {
   std::string one_of = R"({"oneOf":[)";
   for (int i = 0; i < 40; ++i) one_of += tree + ",";
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_NE(checked(one_of + tree + "]}").find("oneOf is supported if"), std::string::npos);
+  const std::string said = checked(one_of + tree + "]}");
+  EXPECT_TRUE(said.find("oneOf is supported if") != std::string::npos ||
+              said.find("the schema has more than") != std::string::npos)
+      << said.substr(0, 300);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
 }
 

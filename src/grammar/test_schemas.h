@@ -26,8 +26,75 @@ class SchemaGenerator {
         boost::json::serialize(schema));  // numbers of the kinds that clients send
   }
 
+  // An object under one or two conditions that schema_plain.h says otherwise, in words of draft 7.
+  boost::json::value conditional() {
+    boost::json::object properties{{"kind", {{"enum", {"a", "b", "c", 7, nullptr}}}}};
+    for (const char* name : {"p1", "p2", "p3"}) properties[name] = simple();
+    boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
+    if (chance(50)) schema["required"] = {"kind"};
+    if (chance(30)) schema["additionalProperties"] = false;
+    boost::json::array all;
+    for (std::uint32_t i = 1 + below(2); i > 0; --i) all.push_back(condition());
+    if (all.size() == 1)
+      for (const auto& [key, value] : all.front().as_object()) schema[key] = value;
+    else
+      schema["allOf"] = std::move(all);
+    return boost::json::parse(boost::json::serialize(schema));
+  }
+
  private:
   static constexpr int kDefinitions = 3;
+
+  boost::json::object condition() {
+    const boost::json::object is_a{{"properties", {{"kind", {{"const", value_of_kind()}}}}},
+                                   {"required", {"kind"}}};
+    switch (below(7)) {
+      case 0:
+        return {{"if", is_a},
+                {"then", {{"required", {"p1"}}}},
+                {"else", {{"properties", {{"p2", simple()}}}}}};
+      case 1:
+        return {{"if", {{"properties", {{"p1", simple()}}}}}, {"then", {{"required", {"p2"}}}}};
+      case 2:
+        return {{"not", {{"required", {"p1", "p2"}}}}};
+      case 3:
+        return {{"not", {{"anyOf", {is_a, {{"required", {"p3"}}}}}}}};
+      case 4:
+        return {
+            {"dependencies",
+             {{"p1", boost::json::array({"p2"})}, {"p3", {{"properties", {{"p2", simple()}}}}}}}};
+      case 5:
+        return {{"propertyNames", {{"enum", {"kind", "p1", "p2", "p4"}}}}};
+      default:
+        return {{"oneOf", {{{"required", {"p1"}}}, {{"required", {"p2"}}}, is_a}}};
+    }
+  }
+
+  boost::json::value value_of_kind() {
+    switch (below(4)) {
+      case 0:
+        return 7;
+      case 1:
+        return nullptr;
+      default:
+        return boost::json::string(one_of(std::to_array({"a", "b"})));
+    }
+  }
+
+  boost::json::object simple() {
+    switch (below(5)) {
+      case 0:
+        return {{"type", "string"}, {"maxLength", below(6)}};
+      case 1:
+        return {{"type", "number"}, {"minimum", below(100)}};
+      case 2:
+        return {{"enum", {"x", "xy", true, below(10)}}};
+      case 3:
+        return {{"type", "boolean"}};
+      default:
+        return {{"type", {"integer", "number", "null"}}};
+    }
+  }
 
   std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_()) % limit; }
   bool chance(std::uint32_t percent) { return below(100) < percent; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -57,14 +58,24 @@ class RandomModel {
     for (const TokenId id : real_.table.stops)
       if (mask_has(words_, id)) return id;
     static constexpr auto kInText =
-        std::to_array<const char*>({"<|\"|>", "\"", "<|tool_call>", "<channel|>", "@"});
+        std::to_array<const char*>({"<|\"|>", "\"", "<|tool_call>", "<channel|>"});
     static constexpr auto kBetween = std::to_array<const char*>(
-        {"<|tool_call>", "}", "]", "<tool_call|>", "<channel|>", ",", ":", "\"", "<|\"|>", "0"});
+        {"<|tool_call>", "}", "]", "<tool_call|>", "<channel|>", ",", ":", "\"", "<|\"|>"});
+    // What patterns ask for before they let a text end, and numbers that must not be 0.
+    static constexpr auto kFiller =
+        std::to_array<const char*>({"0", "5", "@", ".", ":", "a", "A", "t", "s"});
     const auto spellings = in_text(text) ? std::span<const char* const>(kInText)
                                          : std::span<const char* const>(kBetween);
     for (const char* spelling : spellings)
-      if (const auto id = real_.tokenizer->find(spelling); id && mask_has(words_, *id)) return *id;
+      if (const auto id = allowed(spelling)) return *id;
+    for (int tries = 0; tries < 4; ++tries)
+      if (const auto id = allowed(kFiller[random_() % kFiller.size()])) return *id;
     return shortest_of(30);
+  }
+
+  std::optional<TokenId> allowed(const char* spelling) const {
+    const auto id = real_.tokenizer->find(spelling);
+    return id && mask_has(words_, *id) ? id : std::nullopt;
   }
 
   // Within a text of JSON, or one of Gemma's calls.

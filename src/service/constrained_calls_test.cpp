@@ -112,8 +112,9 @@ TEST(ConstrainedCalls, AreReadBackAsTheirSchemasAsk) {
 TEST(ConstrainedCalls, HoldTextsOfTheFormatsThatAreAskedFor) {
   const RealVocabulary& real = RealVocabulary::get();
   grammar::test::RandomModel model(real);
-  for (const char* format : {"date", "time", "date-time", "duration", "email", "hostname", "ipv4",
-                             "ipv6", "uuid", "uri"}) {
+  for (const char* format :
+       {"date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri",
+        "uri-reference", "json-pointer", "relative-json-pointer", "regex", "uri-template"}) {
     SCOPED_TRACE(format);
     grammar::ToolCalls calls;
     calls.tools.push_back(
@@ -122,6 +123,27 @@ TEST(ConstrainedCalls, HoldTextsOfTheFormatsThatAreAskedFor) {
                            {"required", json::array{"a"}}}});
     calls.text = grammar::ToolCalls::Text::kNone;
     calls.calls_min = calls.calls_max = 5;
+    const auto walk = model.walk(grammar::test::start(real, {calls}), 60, 900);
+    EXPECT_TRUE(walk.status) << walk.status.error().message;
+    EXPECT_TRUE(walk.ended) << walk.text;
+    SCOPED_TRACE(walk.text);
+    if (walk.ended) check(parsed(*real.tokenizer, walk.tokens, calls), calls);
+  }
+}
+
+TEST(ConstrainedCalls, HoldTextsOfPatternsThatLookAhead) {
+  const RealVocabulary& real = RealVocabulary::get();
+  grammar::test::RandomModel model(real);
+  for (const char* pattern :
+       {"^(?=.*[a-z])(?=.*[0-9])[a-z0-9]{4,12}$", "^(?!-)[a-z-]{1,9}$", "^(?!.*--)[a-z-]{1,9}$"}) {
+    SCOPED_TRACE(pattern);
+    grammar::ToolCalls calls;
+    calls.tools.push_back(
+        {"f", json::object{{"type", "object"},
+                           {"properties", {{"a", {{"type", "string"}, {"pattern", pattern}}}}},
+                           {"required", json::array{"a"}}}});
+    calls.text = grammar::ToolCalls::Text::kNone;
+    calls.calls_min = calls.calls_max = 3;
     const auto walk = model.walk(grammar::test::start(real, {calls}), 60, 900);
     EXPECT_TRUE(walk.status) << walk.status.error().message;
     EXPECT_TRUE(walk.ended) << walk.text;
