@@ -9,7 +9,6 @@
 #include <random>
 #include <thread>
 
-#include "chat/test_answer.h"
 #include "engine/fake_runner.h"
 #include "grammar/grammar_text.h"
 #include "grammar/token_table.h"
@@ -197,42 +196,6 @@ TEST(Service, StopTokensOfTheRequestAndIgnoreEos) {
   EXPECT_EQ(got.finished.output_tokens, 6u);
   r.skip_special_tokens = false;
   EXPECT_EQ(house.run(r).text, "ab<end>cd");
-}
-
-// What the client stops did not end by itself: half a call must not look like a whole one.
-TEST(Service, AStopTokenOfTheRequestCutsACall) {
-  const Tokenizer& tokenizer = chat::answer_tokenizer();
-  FakeRunnerOptions fake;
-  fake.limits.vocab_size = tokenizer.size();
-  fake.scripts = {
-      {{5},
-       chat::to_tokens(
-           {chat::pieces("<|tool_call>call:f{a:<|\"|>rm -r /tmp<|\"|>}<tool_call|><turn|>")},
-           tokenizer)}};
-  Engine engine(std::make_unique<FakeRunner>(fake), {});
-  Service service(engine, tokenizer);
-  const auto run = [&](std::vector<TokenId> stop) {
-    GenerateRequest r;
-    r.prompt = {5};
-    r.sampling.temperature = 0;
-    r.stop_tokens = std::move(stop);
-    r.chat = ChatFormat{};
-    std::promise<std::pair<std::string, Finished::Reason>> done;  // the call's completion
-    std::string completion;
-    service.submit(r, [&](ServiceEvent event) {
-      if (const auto* delta = std::get_if<ChatDelta>(&event))
-        for (const chat::OutputEvent& each : delta->events)
-          if (const auto* end = std::get_if<chat::ToolCallEnd>(&each)) completion = end->completion;
-      if (const auto* end = std::get_if<Finished>(&event))
-        done.set_value({completion, end->reason});
-    });
-    return done.get_future().get();
-  };
-  EXPECT_EQ(run({}), std::pair(std::string(), Finished::Reason::kToolCalls));
-  EXPECT_EQ(run(tokenizer.encode("/")), std::pair(std::string(" \"}"), Finished::Reason::kStop));
-  // Behind its arguments a call is whole.
-  EXPECT_EQ(run({*tokenizer.find("<tool_call|>")}),
-            std::pair(std::string(), Finished::Reason::kToolCalls));
 }
 
 TEST(Service, TheMinimumPassesUnwatched) {
