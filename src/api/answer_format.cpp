@@ -223,6 +223,7 @@ Parsed<AnswerGrammars> write_grammars(const AnswerFormat& format, const ToolUse&
   auto written = write(*format.form, format.path, tokenizer);
   if (auto* error = std::get_if<ApiError>(&written)) return *std::move(error);
   grammars.answer = std::get<AnswerGrammars::Grammar>(std::move(written));
+  grammars.of_text = true;
   return grammars;
 }
 

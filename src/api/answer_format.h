@@ -44,6 +44,7 @@ struct AnswerGrammars {
   };
   std::optional<Grammar> answer;
   std::optional<Grammar> calls;  // that may come in the answer's place
+  bool of_text = false;          // `answer` is the text's, not that of calls
 
   bool empty() const { return !answer && !calls; }
 };

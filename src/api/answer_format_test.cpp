@@ -97,6 +97,18 @@ TEST(AnswerFormat, OtherKinds) {
             loose);
 }
 
+// What a format holds is given out blank for blank; what calls or nothing holds is not.
+TEST(AnswerFormat, BlanksOfAFormatStay) {
+  const auto exact = [](const std::string& fields) { return chat(fields).prompt.chat->exact_text; };
+  const std::string choice = R"("guided_choice": [" yes", "no"])";
+  const std::string tools = R"(, "tools": [)" + tool("f", true) + "]";
+  EXPECT_TRUE(exact(choice));
+  EXPECT_TRUE(exact(choice + tools));
+  EXPECT_FALSE(exact(choice + tools + R"(, "tool_choice": "required")"));
+  EXPECT_FALSE(exact(tools.substr(2)));
+  EXPECT_FALSE(exact(R"("response_format": {"type": "text"})"));
+}
+
 TEST(AnswerFormat, TheModelIsToldTheSchemaOfAFormat) {
   const std::string format =
       R"("response_format": {"type": "json_schema", "json_schema": {"schema": {"title": "T"}}})";

@@ -64,7 +64,8 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
 void shape_answer(const Conversation& conversation, GenerateRequest& prompt) {
   const ToolUse& use = conversation.tool_use;
   // With special tokens shown the answer is raw text.
-  if (prompt.skip_special_tokens) prompt.chat = ChatFormat{use.tools, !use.parallel};
+  if (prompt.skip_special_tokens)
+    prompt.chat = ChatFormat{use.tools, !use.parallel, conversation.grammars.of_text};
   prompt.form.may_think = conversation.thinking.wanted;
   prompt.form.thought_tokens_max = conversation.thinking.tokens_max;
 }

@@ -28,6 +28,8 @@ class ControlTokens {
   explicit ControlTokens(const Tokenizer& tokenizer);
 
   Mark of(TokenId id) const;
+  // Those that are more than text; those that merely stop a generation too.
+  const std::vector<std::pair<TokenId, Mark>>& marks() const { return marks_; }
   std::optional<TokenId> thought_end() const { return thought_end_; }
 
   // Where in a prompt the part begins that an answer goes on with: an open thought or tool call,

@@ -185,6 +185,10 @@ void OutputMachine::drop_held_space() {
 }
 
 void OutputMachine::add_text(std::string_view text) {
+  if (end_space_ == EndSpace::kKept) {
+    events_.push_back(TextDelta{std::string(text)});
+    return;
+  }
   const std::string_view core = strip(text);
   if (core.empty()) {
     if (text_begun_) space_ += text;

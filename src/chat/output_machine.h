@@ -11,7 +11,8 @@
 //   A thought that is empty is not reported. One that holds the name of its channel twice, or a
 //   second <|channel>, goes on. A call ends a thought. Stray closing tokens are dropped.
 //   White space at the beginning and the end of the text is dropped (templates and transformers
-//   strip it too), also between calls; that within the text stays.
+//   strip it too), also between calls; that within the text stays. So does all of it where a
+//   grammar has put it there (EndSpace::kKept).
 //   A call without <tool_call|> ends where its arguments do. <tool_call|> between quotes ends the
 //   call too, unless text follows it: then it was meant as text of the string.
 //   What holds no name for the call becomes text, spelled as the model wrote it, so that no client
@@ -66,9 +67,12 @@ class OutputMachine {
  public:
   enum class Part : std::uint8_t { kNone, kThought, kText, kCall };
 
+  enum class EndSpace : std::uint8_t { kDropped, kKept };
+
   // `tools`: of the request; they tell names from namespaces ("functions.f" is "f" if only that is
   // there) and which bare numbers are text. May be empty.
-  explicit OutputMachine(SharedList<Tool> tools) : tools_(std::move(tools)) {}
+  explicit OutputMachine(SharedList<Tool> tools, EndSpace end_space = EndSpace::kDropped)
+      : tools_(std::move(tools)), end_space_(end_space) {}
 
   void text(std::string_view text);  // whole UTF-8 characters
   void mark(Mark mark, std::string_view spelling);
@@ -113,6 +117,7 @@ class OutputMachine {
   void emit_json(std::string json);
 
   SharedList<Tool> tools_;
+  EndSpace end_space_;
   State state_ = State::kText;
   std::vector<OutputEvent> events_;
   bool text_begun_ = false;

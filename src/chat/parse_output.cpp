@@ -6,8 +6,8 @@
 namespace g4::chat {
 
 OutputParser::OutputParser(const Tokenizer& tokenizer, std::span<const TokenId> prompt,
-                           SharedList<Tool> tools)
-    : tokenizer_(tokenizer), controls_(tokenizer), machine_(std::move(tools)) {
+                           SharedList<Tool> tools, EndSpace end_space)
+    : tokenizer_(tokenizer), controls_(tokenizer), machine_(std::move(tools), end_space) {
   for (const TokenId token : prompt.subspan(controls_.open_part(prompt))) read(token);
   machine_.drop_held_space();
   // The words were said in the prompt; what they opened is open.

@@ -23,9 +23,11 @@ namespace g4::chat {
 class OutputParser {
  public:
   using Part = OutputMachine::Part;
+  using EndSpace = OutputMachine::EndSpace;
 
   // `tokenizer` outlives this. `tools`: of the request, may be empty.
-  OutputParser(const Tokenizer& tokenizer, std::span<const TokenId> prompt, SharedList<Tool> tools);
+  OutputParser(const Tokenizer& tokenizer, std::span<const TokenId> prompt, SharedList<Tool> tools,
+               EndSpace end_space = EndSpace::kDropped);
 
   struct Step {
     // What the token itself is part of, for log-probabilities and counts. Its text may come with

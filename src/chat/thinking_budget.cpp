@@ -21,11 +21,13 @@ ThinkingBudget::ThinkingBudget(const Tokenizer& tokenizer, std::span<const Token
 
 void ThinkingBudget::push(TokenId token) {
   const Mark mark = controls_.of(token);
-  if (mark == Mark::kNone || mark == Mark::kQuote || mark == Mark::kOther) {
+  const bool closes =
+      mark == Mark::kThoughtEnd || mark == Mark::kCall || mark == Mark::kTurn || mark == Mark::kEnd;
+  if (!closes && mark != Mark::kThought) {
     if (open_) read(token);
     return;
   }
-  open_ = mark == Mark::kThought;
+  open_ = !closes;
   named_ = false;
   name_.clear();
   last_.clear();

@@ -58,6 +58,25 @@ TEST(ThinkingBudget, ACharacterIsLetEnd) {
   EXPECT_LE(steps, 5) << "bytes that never become a character";
 }
 
+// As in the output machine: what closes nothing does not close the thought either.
+TEST(ThinkingBudget, StrayMarksLeaveTheThoughtOpen) {
+  EXPECT_EQ(think("", "<|channel>thought\nx<tool_call|>xxxx", 3),
+            "<|channel>thought\nx<tool_call|>x\n<channel|>");
+  const Tokenizer& tokenizer = answer_tokenizer();
+  for (const std::string_view mark : answer_marks()) {
+    const auto tokens =
+        to_tokens({pieces("<|channel>thought\nhm " + std::string(mark) + "so")}, tokenizer);
+    ThinkingBudget thinking(tokenizer, {}, 100);
+    OutputParser parser(tokenizer, {}, {});
+    auto part = OutputParser::Part::kNone;
+    for (const TokenId token : tokens) {
+      thinking.push(token);
+      part = parser.push(token).part;
+    }
+    EXPECT_EQ(thinking.thinking(), part == OutputParser::Part::kThought) << mark;
+  }
+}
+
 TEST(ThinkingBudget, ACallEndsTheThought) {
   EXPECT_EQ(think("", "<|channel>thought\nx<|tool_call>call:f{}<tool_call|>", 2),
             "<|channel>thought\nx<|tool_call>call:f{}<tool_call|>");

@@ -27,9 +27,14 @@ std::string lower(std::string text) {
   return text;
 }
 
-// What a bare key must not hold, or its end could not be found.
+// Whether chat/arguments_to_json.h reads the key as it stands: it ends one at some characters, and
+// forgives blanks and quotation marks around it. KEY below says the same.
 bool can_stand_bare(std::string_view key) {
-  return !key.empty() && key.find_first_of(":,{}[]<>|\"\n") == std::string_view::npos;
+  constexpr std::string_view kBlanks = " \t\r\n";
+  return !key.empty() && key.find_first_of(":,{}[]<>|\"=\n") == std::string_view::npos &&
+         key.front() != '\'' && key.front() != '`' &&
+         kBlanks.find(key.front()) == std::string_view::npos &&
+         kBlanks.find(key.back()) == std::string_view::npos;
 }
 
 bool has(const json::object& schema, std::string_view key) { return schema.contains(key); }
@@ -130,7 +135,12 @@ class CallWriter {
       if (rest.size() > (has(rest, "type") ? 2U : 1U)) return beside("anyOf");
       return alternatives(some->get_array(), rest.if_contains("type"));
     }
-    if (const json::value* constant = rest.if_contains("const")) return literal(*constant);
+    for (const char* key : {"const", "enum"})
+      if (has(rest, key) && rest.size() > (has(rest, "type") ? 2U : 1U)) return beside(key);
+    if (const json::value* constant = rest.if_contains("const")) {
+      if (!allows(rest, *constant)) return Error{"a constant is not of the type beside it"};
+      return literal(*constant);
+    }
     if (const json::value* values = rest.if_contains("enum"))
       return literals(values->get_array(), rest);
     return typed(rest);
@@ -244,18 +254,20 @@ class CallWriter {
   Result<std::string> object(const json::object& in) {
     for (const char* key : {"patternProperties", "minProperties", "maxProperties"})
       if (has(in, key)) return Error{fmt::format("\"{}\" is not supported in arguments", key)};
-    const auto more = additional(in);
-    if (!more) return more;
-    const std::vector<Property> properties = G4_TRY(properties_of(in, *more));
-    return members(properties, *more);
+    const More more = G4_TRY(additional(in));
+    const std::vector<Property> properties = G4_TRY(properties_of(in, more.value));
+    return members(properties, more.member);
   }
 
-  // The body of one more member, key:value; empty if there are none.
-  Result<std::string> additional(const json::object& in) {
+  // Bodies of a member that is no property, and of its value; empty if there are none.
+  struct More {
+    std::string member, value;
+  };
+  Result<More> additional(const json::object& in) {
     const json::value* schema = in.if_contains("additionalProperties");
     const json::value* named = in.if_contains("properties");
-    if (!schema && named && !named->get_object().empty()) return std::string();
-    if (schema && schema->is_bool() && !schema->get_bool()) return std::string();
+    if (!schema && named && !named->get_object().empty()) return More();
+    if (schema && schema->is_bool() && !schema->get_bool()) return More();
     const std::string value_rule = schema ? rule(G4_TRY(value(*schema))) : "any";
     std::string key = "KEY";
     if (named && !named->get_object().empty()) {
@@ -264,10 +276,11 @@ class CallWriter {
       for (const auto& member : named->get_object()) names.push_back(lark_string(member.key()));
       key = terminal(fmt::format("KEY & ~({})", fmt::join(names, " | ")));
     }
-    return fmt::format("{} \":\" {}", key, value_rule);
+    return More{fmt::format("{} \":\" {}", key, value_rule), value_rule};
   }
 
-  Result<std::vector<Property>> properties_of(const json::object& in, const std::string& more) {
+  // `other`: the value of what is required without being a property.
+  Result<std::vector<Property>> properties_of(const json::object& in, const std::string& other) {
     std::set<std::string> required;
     if (const json::value* names = in.if_contains("required"))
       for (const json::value& name : names->get_array())
@@ -289,10 +302,10 @@ class CallWriter {
         required.erase(std::string(member.key()));
       }
     for (const std::string& key : std::set<std::string>(required)) {
-      if (more.empty())
+      if (other.empty())
         return Error{
             fmt::format("\"{}\" is required, but is no property", utf8_beginning(key, 100))};
-      if (Status status = add(key, "any"); !status) return std::move(status).error();
+      if (Status status = add(key, other); !status) return std::move(status).error();
     }
     // Not std::stable_sort, which g++ 12's library and clang 19 cannot have together without a
     // warning.
@@ -403,7 +416,8 @@ std::string common_call_rules(TokenId quote) {
       "any_member: KEY \":\" any\n"
       "text: {0} TEXT? {0}\n"
       "TEXT: /(?s:.)+/\n"
-      "KEY: /[^:,{{}}\\[\\]<>|\"\\n]{{1,100}}/\n"
+      "KEY: "
+      "/[^:,{{}}\\[\\]<>|\"=\\s'`]([^:,{{}}\\[\\]<>|\"=\\n]{{0,98}}[^:,{{}}\\[\\]<>|\"=\\s])?/\n"
       "INTEGER: /-?(0|[1-9][0-9]{{0,17}})/\n"
       "NUMBER: /-?(0|[1-9][0-9]{{0,30}})(\\.[0-9]{{1,30}})?([eE][+-]?[0-9]{{1,2}})?/\n",
       lark_token(quote));

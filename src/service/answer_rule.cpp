@@ -25,6 +25,7 @@ class AnswerRule final : public TokenRule {
  public:
   AnswerRule(const Tokenizer& tokenizer, std::span<const TokenId> prompt_end, AnswerForm form)
       : marks_(grammar::MarkerTokens::of(tokenizer)),
+        controls_(tokenizer),
         form_(std::move(form)),
         thought_(tokenizer, prompt_end, form_.thought_tokens_max.value_or(UINT64_MAX)) {
     if (!form_.answer) return;
@@ -65,13 +66,13 @@ class AnswerRule final : public TokenRule {
   NextTokens within_thought(Words mask) const {
     if (const auto id = thought_.forced()) return ForcedToken{*id};
     std::fill(mask.begin(), mask.end(), ~std::uint32_t{0});
-    for (const TokenId id : marks_.stops) set(mask, id, false);
-    if (marks_.channel) set(mask, marks_.channel->open, false);
-    if (marks_.tool_call) set(mask, marks_.tool_call->open, false);
+    for (const auto& [id, part] : controls_.marks())
+      set(mask, id, part == chat::Mark::kThoughtEnd || part == chat::Mark::kQuote);
     return MaskedTokens{};
   }
 
   const grammar::MarkerTokens marks_;
+  const chat::ControlTokens controls_;
   const AnswerForm form_;
   chat::ThinkingBudget thought_;
   std::optional<grammar::Matcher> grammar_;

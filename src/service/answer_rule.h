@@ -1,8 +1,9 @@
 // What one answer must be: thoughts within their budget, then what a grammar says.
 //
 // The grammar knows nothing of thoughts: it begins where they end, so thinking is free and a schema
-// is compiled once, whether the model thinks or not. Within a thought that a rule watches, nothing
-// ends the answer but the thought's own end: one that is never closed would leave it empty.
+// is compiled once, whether the model thinks or not. A thought that a rule watches ends in no other
+// way than its own: one that is never closed would leave the answer empty, and a call or a turn
+// would come where no grammar expects it.
 #pragma once
 
 #include <cstdint>

@@ -19,6 +19,7 @@ struct Toy {
     turn_end = vocabulary.add("<turn|>", Kind::kControl);
     channel = vocabulary.add("<|channel>", Kind::kControl);
     channel_end = vocabulary.add("<channel|>", Kind::kControl);
+    turn = vocabulary.add("<|turn>", Kind::kControl);
     call = vocabulary.add("<|tool_call>", Kind::kControl);
     call_end = vocabulary.add("<tool_call|>", Kind::kControl);
     vocabulary.add("<|\"|>", Kind::kControl);
@@ -36,7 +37,7 @@ struct Toy {
 
   std::shared_ptr<const Tokenizer> tokenizer;
   std::shared_ptr<const grammar::Vocabulary> words;
-  TokenId turn_end, channel, channel_end, call, call_end;
+  TokenId turn, turn_end, channel, channel_end, call, call_end;
 };
 
 const Toy& toy() {
@@ -133,6 +134,17 @@ TEST(AnswerRule, ThoughtsAreFreeAndTheGrammarComesBehindThem) {
   EXPECT_FALSE(walk.allows(toy().letter("m")));
   walk.say("no");
   EXPECT_TRUE(walk.allows(toy().turn_end));
+}
+
+// With a turn the output machine would wait for the line that names it, and the answer be lost.
+TEST(AnswerRule, AThoughtEndsInNoOtherWayThanItsOwn) {
+  AnswerForm form = yes_or_no();
+  form.may_think = true;
+  Walk walk(form);
+  walk.say(toy().channel).say("thought\nhm");
+  for (const TokenId mark : {toy().turn, toy().turn_end, toy().channel, toy().call, toy().call_end})
+    EXPECT_FALSE(walk.allows(mark)) << toy().tokenizer->bytes(mark);
+  EXPECT_TRUE(walk.allows(toy().channel_end));
 }
 
 TEST(AnswerRule, APromptMayEndWithinAThoughtOrBehindOne) {

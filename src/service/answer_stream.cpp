@@ -41,7 +41,9 @@ class PlainAnswer final : public AnswerStream {
 class ChatAnswer final : public AnswerStream {
  public:
   ChatAnswer(const Tokenizer& tokenizer, const GenerateRequest& request)
-      : parser_(tokenizer, request.prompt, request.chat->tools),
+      : parser_(tokenizer, request.prompt, request.chat->tools,
+                request.chat->exact_text ? chat::OutputParser::EndSpace::kKept
+                                         : chat::OutputParser::EndSpace::kDropped),
         one_call_(request.chat->one_call),
         stop_strings_(request.stop),
         match_(request.include_stop_string ? StopStrings::Match::kInclude

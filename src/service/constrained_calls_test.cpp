@@ -109,6 +109,84 @@ TEST(ConstrainedCalls, AreReadBackAsTheirSchemasAsk) {
   EXPECT_GE(finished * 10, kRounds * 9);
 }
 
+// Spellings of <|"|> become that token.
+std::vector<TokenId> call_of_f(const Tokenizer& tokenizer, std::string_view arguments) {
+  std::vector<TokenId> tokens{*tokenizer.find("<|tool_call>")};
+  const auto add = [&](std::string_view text) {
+    for (const TokenId id : tokenizer.encode(text)) tokens.push_back(id);
+  };
+  add("call:f");
+  constexpr std::string_view kQuote = "<|\"|>";
+  for (std::size_t at; (at = arguments.find(kQuote)) != std::string_view::npos;) {
+    add(arguments.substr(0, at));
+    tokens.push_back(*tokenizer.find(kQuote));
+    arguments.remove_prefix(at + kQuote.size());
+  }
+  add(arguments);
+  tokens.push_back(*tokenizer.find("<tool_call|>"));
+  return tokens;
+}
+
+// The machine forgives a model much in keys: blanks, quotes, "=". A grammar must not write so.
+TEST(ConstrainedCalls, OnlyKeysThatAreReadAsTheyStand) {
+  const RealVocabulary& real = RealVocabulary::get();
+  const std::string integers =
+      R"({"type":"object","required":["a"],"additionalProperties":{"type":"integer"}})";
+  const std::string texts = R"({"type":"object","properties":{"a":{"type":"integer"}},)"
+                            R"("required":["a"],"additionalProperties":{"type":"string"}})";
+  struct Case {
+    const std::string& schema;
+    const char* arguments;
+    bool allowed;
+  };
+  for (const auto& [schema, arguments, allowed] : {
+           Case{integers, "{a:1}", true},
+           Case{integers, "{a:1,b c:2}", true},
+           Case{integers, "{a:<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1,b:<|\"|>x<|\"|>}", true},
+           Case{texts, "{a:1,it's:<|\"|>x<|\"|>}", true},
+           Case{texts, "{a:1,a:<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1, a:<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1,a\t:<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1,'a':<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1,`b:<|\"|>x<|\"|>}", false},
+           Case{texts, "{a:1,a=true:<|\"|>x<|\"|>}", false},
+       }) {
+    SCOPED_TRACE(arguments);
+    grammar::ToolCalls calls;
+    calls.tools = {{"f", json::parse(schema)}};
+    calls.text = grammar::ToolCalls::Text::kNone;
+    const std::vector<TokenId> tokens = call_of_f(*real.tokenizer, arguments);
+    const auto taken = grammar::test::start(real, {calls}).allowed(tokens);
+    ASSERT_TRUE(taken) << taken.error().message;
+    EXPECT_EQ(*taken == tokens.size(), allowed);
+    if (*taken == tokens.size()) check(parsed(*real.tokenizer, tokens, calls), calls);
+  }
+}
+
+// Nothing that a schema says is dropped in silence.
+TEST(ConstrainedCalls, WhatASyntaxCannotBeHeldToIsRefused) {
+  const auto tokens = grammar::MarkerTokens::of(*RealVocabulary::get().tokenizer);
+  const auto refusal = [&](const char* property) {
+    grammar::ToolCalls calls;
+    calls.tools = {
+        {"f", json::parse(std::string(R"({"type":"object","properties":{)") + property + "}}")}};
+    const auto text = grammar::write_grammar({calls}, tokens);
+    return text ? "" : text.error().message;
+  };
+  EXPECT_EQ(refusal(R"("a":{"type":"string","enum":["a","b"],"description":"d"})"), "");
+  EXPECT_EQ(refusal(R"("a":{"type":"integer","const":1})"), "");
+  const std::string beside = " beside other keywords is not supported in arguments";
+  EXPECT_EQ(refusal(R"("a":{"enum":["a","bb"],"type":"string","maxLength":1})"),
+            "tool f: enum" + beside);
+  EXPECT_EQ(refusal(R"("a":{"const":"b","type":"string","pattern":"^a"})"),
+            "tool f: const" + beside);
+  EXPECT_EQ(refusal(R"("a":{"const":1,"type":"string"})"),
+            "tool f: a constant is not of the type beside it");
+  for (const char* name : {"a=1", "'a'", "`a", " a", "a ", "a\\t"})
+    EXPECT_NE(refusal(("\"" + std::string(name) + "\":{}").c_str()), "") << name;
+}
+
 TEST(ConstrainedCalls, HoldTextsOfTheFormatsThatAreAskedFor) {
   const RealVocabulary& real = RealVocabulary::get();
   grammar::test::RandomModel model(real);

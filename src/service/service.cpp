@@ -40,6 +40,7 @@ class Stream {
   Stream(Engine& engine, const Tokenizer& tokenizer, const GenerateRequest& request,
          ServiceSink sink)
       : engine_(engine),
+        tokenizer_(tokenizer),
         answer_(make_answer_stream(tokenizer, request)),
         sink_(std::move(sink)),
         wants_prompt_(request.prompt_logprobs.has_value()),
@@ -76,8 +77,11 @@ class Stream {
   }
 
   void on_finish(FinishEvent event) {
-    const bool stopped = event.reason == FinishReason::kStop;
-    if (auto rest = answer_->finish(stopped ? chat::Ending::kStop : chat::Ending::kCut))
+    // A stop token of the request cuts the answer, as a stop string does.
+    const auto own = tokenizer_.stop();
+    const bool ended_itself =
+        event.stop_token && std::find(own.begin(), own.end(), *event.stop_token) != own.end();
+    if (auto rest = answer_->finish(ended_itself ? chat::Ending::kStop : chat::Ending::kCut))
       sink_(*std::move(rest));
     Finished end;
     end.reason = to_reason(event.reason);
@@ -105,6 +109,7 @@ class Stream {
   }
 
   Engine& engine_;
+  const Tokenizer& tokenizer_;
   const std::unique_ptr<AnswerStream> answer_;
   ServiceSink sink_;
   const bool wants_prompt_;

@@ -28,6 +28,7 @@ namespace g4 {
 struct ChatFormat {
   SharedList<chat::Tool> tools;  // of the request, may be empty
   bool one_call = false;         // the answer ends with its first call
+  bool exact_text = false;       // blanks around the text are part of it, as a grammar asks
 };
 
 struct GenerateRequest {
