@@ -75,6 +75,24 @@ describe('scripted', () => {
     assert.deepEqual([last, await run.output], [CITY, CITY]);
   });
 
+  test('objects of all that zod can say', async () => {
+    const Order = z.object({
+      id: z.uuid(), mail: z.email(), at: z.iso.datetime(), link: z.url(), host: z.hostname(), count: z.int().positive(),
+      prices: z.record(z.string(), z.number()), seats: z.record(z.enum(['front', 'back']), z.int()),
+      codes: z.record(z.string().regex(/^[a-z]+$/), z.boolean()), pair: z.tuple([z.string(), z.number()]),
+      paid: z.discriminatedUnion('by', [
+        z.object({ by: z.literal('card'), digits: z.string().length(4) }), z.object({ by: z.literal('cash') })]),
+      never: z.never().optional(), rest: z.json(),
+    });
+    const order = {
+      id: '0e37df36-f698-11e6-8dd4-cb9ced3df976', mail: 'ada@example.org', at: '2026-11-25T01:02:03Z',
+      link: 'https://example.org/a', host: 'example.org', count: 2, prices: { 'a "b"': 1.5 }, seats: { front: 1, back: 2 },
+      codes: { ok: true }, pair: ['x', 1], paid: { by: 'card', digits: '0123' }, rest: [{ a: null }],
+    };
+    const asked = { model, output: Output.object({ schema: Order }), prompt: says(JSON.stringify(order)) };
+    assert.deepEqual((await generateText(asked)).output, order);
+  });
+
   test('a stream that is aborted stops the model', async () => {
     const aborting = new AbortController();
     const run = streamText({

@@ -198,8 +198,8 @@ class Messages(unittest.TestCase):
         for options, place in (({"messages": [user({"type": "text"})]}, "messages[0].content[0].text"),
                                ({"messages": [{"role": "king", "content": "a"}]}, "messages[0].role"),
                                ({"tool_choice": {"type": "any"}}, "tool_choice"),
-                               ({"output_config": {"format": {"type": "json_schema", "schema": {"not": {}}}}},
-                                "output_config.format.schema: #/not"),
+                               ({"output_config": {"format": {"type": "json_schema", "schema": {"contains": {}}}}},
+                                "output_config.format.schema: #/contains"),
                                ({"messages": [user(image("png_rgb.png"))]}, "messages[0].content[0]")):
             for stream in (False, True):
                 with self.assertRaises(anthropic.BadRequestError) as caught:

@@ -148,5 +148,5 @@ class Chat(unittest.TestCase):
 
     def test_what_is_not_there_is_refused_by_name(self):
         with self.assertRaises(openai.BadRequestError) as wrong:
-            self.create(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {"not": {}}}})
+            self.create(response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {"contains": {}}}})
         self.assertEqual(wrong.exception.param, "response_format.json_schema.schema")

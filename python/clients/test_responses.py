@@ -159,7 +159,7 @@ class Responses(unittest.TestCase):
                  "input[0].content[0]"),
                 ({"input": [{"type": "function_call_output", "call_id": "x", "output": "y"}]}, "input[0].call_id"),
                 ({"background": True}, "background"),
-                ({"text": {"format": {"type": "json_schema", "name": "n", "schema": {"not": {}}}}},
+                ({"text": {"format": {"type": "json_schema", "name": "n", "schema": {"contains": {}}}}},
                  "text.format.schema"),
                 ({"tool_choice": "required"}, "tool_choice"),
                 ({"reasoning": {"effort": "huge"}}, "reasoning.effort")):

@@ -1,15 +1,17 @@
 """Answers that are objects, as each client for Python asks for them, from a model that says the right words or wrong ones."""
 
 import asyncio
+import enum
 import json
 import unittest
+import uuid
 from typing import Annotated, Literal
 
 import anthropic
 import instructor
 import openai
 from langchain_openai import ChatOpenAI
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_ai import Agent, NativeOutput, PromptedOutput
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -30,6 +32,23 @@ class City(BaseModel):
     rivers: list[str]
     climate: Literal["mild", "harsh"]
 
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Order(BaseModel):
+    """Types whose schemas need more than properties and lists."""
+    colors: set[Color]
+    counts: dict[Literal["a", "b"], int]
+    codes: dict[Annotated[str, Field(pattern="^k_")], int]
+    notes: dict[uuid.UUID, str]
+    password: Annotated[str, Field(json_schema_extra={"pattern": r"^(?=.*[a-z])(?=.*\d).{4,}$"})]
+
+
+ORDER = {"colors": ["blue", "red"], "counts": {"a": 1}, "codes": {"k_1": 2},
+         "notes": {"0e37df36-f698-11e6-8dd4-cb9ced3df976": "x"}, "password": "abc1"}
 
 FACTS = {"name": "Turin", "people": 850000, "rivers": ["Po", "Dora \"Riparia\""], "climate": "mild"}
 TURIN = City(**FACTS)
@@ -80,6 +99,13 @@ class OpenAI(Structured):
         self.assertEqual(answer.output_parsed, TURIN)
         with self.client.responses.stream(model=self.model, input=asked, text_format=City) as stream:
             self.assertEqual(stream.get_final_response().output_parsed, TURIN)
+
+    def test_types_beyond_properties_and_lists(self):
+        answer = self.client.chat.completions.create(
+            model=self.model, messages=user(says(json.dumps(ORDER))), response_format={
+                "type": "json_schema", "json_schema": {"name": "order", "schema": Order.model_json_schema()}})
+        self.assertEqual(json.loads(answer.choices[0].message.content), ORDER)
+        self.assertEqual(Order(**ORDER).colors, {Color.RED, Color.BLUE})
 
     def test_any_object(self):
         answer = self.client.chat.completions.create(
