@@ -7,17 +7,6 @@
 namespace g4::api {
 namespace json = boost::json;
 
-namespace {
-
-constexpr std::size_t kUnreadNamesMax = 16;
-
-void add(std::string name, UnreadFields& unread) {
-  ++unread.count;
-  if (unread.names.size() < kUnreadNamesMax) unread.names.push_back(std::move(name));
-}
-
-}  // namespace
-
 const json::value* Fields::find(std::string_view key) {
   const auto member = object_.find(key);
   if (member == object_.end()) return nullptr;
@@ -29,18 +18,22 @@ void Fields::take(const Fields& inner) {
   if (!error_) error_ = inner.error_;
   UnreadFields unread = inner.unread();
   inner_unread_.count += unread.count - unread.names.size();
-  for (std::string& name : unread.names) add(std::move(name), inner_unread_);
+  for (std::string& name : unread.names) inner_unread_.add(std::move(name));
 }
 
 void Fields::leave(std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) find(key);
 }
 
+void Fields::leave(std::string_view key, KnownMembers known) {
+  if (const json::value* value = find(key)) find_unread(*value, path(key), known, inner_unread_);
+}
+
 UnreadFields Fields::unread() const {
   UnreadFields unread = inner_unread_;
   for (std::size_t i = 0; i < read_.size(); ++i) {
     const auto member = object_.begin() + i;
-    if (!read_[i] && !member->value().is_null()) add(path(member->key()), unread);
+    if (!read_[i] && !member->value().is_null()) unread.add(path(member->key()));
   }
   return unread;
 }

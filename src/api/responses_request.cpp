@@ -108,6 +108,8 @@ Parsed<ToolUse> read_flat_tools(Fields& fields, const ServedModel& model,
     tools.push_back(*std::move(read));
     json::object& shown = echo.emplace_back(json::object{{"type", "function"}}).get_object();
     echo_as_given(members, {"name", "description", "parameters", "strict"}, shown);
+    members.leave({"response"});
+    fields.take(members);
   }
   request.echo["tools"] = std::move(echo);
   const json::value* choice = fields.find("tool_choice");
@@ -269,6 +271,8 @@ Parsed<ResponsesRequest> parse_responses(std::string_view body, const ServedMode
   if (auto* error = std::get_if<ApiError>(&conversation)) return *std::move(error);
   request.conversation = std::move(std::get<Conversation>(conversation));
   fields.leave({"model"});
+  fields.leave("input", kResponseItems);
+  fields.leave("tool_choice", kToolChoice);
   request.unread = fields.unread();
   shape_answer(request.conversation, request.prompt);
   if (request.conversation.media.empty())
