@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chat/json_members.h"
 #include "grammar/schema.h"
 
 namespace g4::api {
@@ -20,11 +21,8 @@ json::value schema_of(Fields& fields, std::string_view key) {
   if (!value) return nullptr;
   if (value->is_object() || value->is_bool()) return *value;
   if (const json::string* text = value->if_string()) {
-    boost::system::error_code bad;
-    json::parse_options options;
-    options.max_depth = grammar::SchemaLimits::kDepthMax;
-    json::value parsed = json::parse(*text, bad, {}, options);
-    if (!bad && parsed.is_object()) return parsed;
+    auto parsed = chat::json_members::read_json(*text);
+    if (parsed && parsed->is_object()) return *std::move(parsed);
   }
   fields.fail(key, fmt::format("\"{}\" should be a JSON schema", fields.path(key)));
   return nullptr;

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "chat/json_members.h"
+
 namespace g4::api {
 namespace json = boost::json;
 
@@ -150,15 +152,14 @@ bool all_finite(const json::value& value) {
 }  // namespace
 
 Parsed<json::object> parse_object(std::string_view body) {
-  boost::system::error_code bad;
-  json::value value = json::parse(body, bad);
-  if (bad) return ApiError{400, "the body is not valid JSON: " + bad.message(), std::nullopt, ""};
-  if (!value.is_object())
+  auto value = chat::json_members::read_json(body);
+  if (!value) return ApiError{400, "the body " + value.error().message, std::nullopt, ""};
+  if (!value->is_object())
     return ApiError{400, "the body should be a JSON object", std::nullopt, ""};
   // Boost.JSON reads 1e400 as infinity, which is not a JSON number and would go out as one.
-  if (!all_finite(value))
+  if (!all_finite(*value))
     return ApiError{400, "the body holds a number too large for a double", std::nullopt, ""};
-  return std::move(value.get_object());
+  return std::move(value->get_object());
 }
 
 std::string to_json(const json::value& value) { return json::serialize(value); }

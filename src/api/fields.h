@@ -60,7 +60,8 @@ class Fields {
   std::optional<ApiError> error_;
 };
 
-// The body as a JSON object, nested at most 32 deep, with finite numbers only.
+// The body as a JSON object, nested at most chat::json_members::kNestingMax deep, with finite
+// numbers only.
 Parsed<boost::json::object> parse_object(std::string_view body);
 
 // Serialised for the wire.

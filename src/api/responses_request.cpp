@@ -5,6 +5,7 @@
 
 #include "api/response_items.h"
 #include "api/responses.h"
+#include "chat/json_members.h"
 #include "chat/messages_json.h"
 
 namespace g4::api {
@@ -138,7 +139,8 @@ Parsed<ItemReader> read_items(Fields& fields, const FindResponse& find, Response
   }
   for (const auto& turn : request.earlier)
     for (const std::string* part : {&turn->input, &turn->output})
-      if (const Status added = items.add(json::parse(*part).get_array(), "previous_response_id");
+      if (const Status added = items.add(chat::json_members::read_json(*part).value().get_array(),
+                                         "previous_response_id");
           !added)
         return from_items(added.error());
   const json::value* input = fields.find("input");
