@@ -80,7 +80,8 @@ void add_sampling_options(CLI::App& command, SamplingArguments& arguments) {
 void add_answer_options(CLI::App& command, SamplingArguments& arguments) {
   add_sampling_options(command, arguments);
   command.add_option("--max-tokens", arguments.max_tokens, "Most tokens of the answer");
-  command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)");
+  command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)")
+      ->allow_extra_args(false);
 }
 
 void add_thinking_options(CLI::App& command, ThinkingArguments& arguments) {
