@@ -88,6 +88,12 @@ void read_structured_outputs(Fields& fields, std::vector<AnswerFormat>& found) {
               {"grammar", "grammar"},
               {"structural_tag", "structural_tag"}},
              tight ? grammar::WhiteSpace::kNone : grammar::WhiteSpace::kReadable, found);
+  // A misspelled form would leave the answer free.
+  if (const UnreadFields unread = inner.unread(); found.empty() && unread.count > 0)
+    fields.fail("structured_outputs",
+                fmt::format("\"{}\" says no form of the answer: expected json, json_object, regex, "
+                            "choice or grammar",
+                            unread.names.front()));
   fields.take(inner);
 }
 

@@ -65,10 +65,12 @@ std::optional<std::int64_t> Fields::integer(std::string_view key, std::int64_t l
   if (!value) return std::nullopt;
   boost::system::error_code bad;
   const auto found = value->to_number<std::int64_t>(bad);
+  const std::string range =
+      high == INT64_MAX ? fmt::format("{} or more", low) : fmt::format("{} to {}", low, high);
   if (!value->is_number() || bad) {
-    fail(key, fmt::format("\"{}\" should be a whole number from {} to {}", path(key), low, high));
+    fail(key, fmt::format("\"{}\" should be a whole number, {}", path(key), range));
   } else if (found < low || found > high) {
-    fail(key, fmt::format("\"{}\" is {}, expected {} to {}", path(key), found, low, high));
+    fail(key, fmt::format("\"{}\" is {}, expected {}", path(key), found, range));
   } else {
     return found;
   }
