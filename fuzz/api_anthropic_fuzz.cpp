@@ -8,6 +8,7 @@
 
 #include "api/anthropic.h"
 #include "api/test_chat.h"
+#include "chat/json_members.h"
 
 namespace {
 
@@ -32,7 +33,7 @@ json::value answer_to(const api::MessagesRequest& request, const api::ServedMode
 void go_on(std::string_view body, const api::MessagesRequest& request,
            const api::ServedModel& model) {
   const json::value answer = answer_to(request, model);
-  json::object next = json::parse(body).as_object();
+  json::object next = chat::json_members::read_json(body).value().as_object();
   json::array& messages = next.at("messages").as_array();
   messages.push_back({{"role", "assistant"}, {"content", answer.at("content")}});
   messages.push_back(json::parse(R"({"role": "user", "content": [

@@ -8,6 +8,7 @@
 
 #include "api/responses.h"
 #include "api/test_chat.h"
+#include "chat/json_members.h"
 
 namespace {
 
@@ -25,7 +26,7 @@ void go_on(const api::ResponsesRequest& request, const api::ServedModel& model) 
   finished.reason = Finished::Reason::kStop;
   finished.output_tokens = 1;
   choice.add(ServiceEvent(finished));
-  boost::json::parse(writer.whole(choice, 2));
+  check(chat::json_members::read_json(writer.whole(choice, 2)).has_value());
   const auto kept = writer.take_to_store();
   check(kept.has_value() == request.store);
   if (!kept) return;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/utf8.h"
+#include "chat/json_members.h"
 #include "chat/parse_output.h"
 #include "text/test_vocabulary.h"
 
@@ -82,9 +83,8 @@ class Joined {
   void operator()(const ToolCallEnd& end) {
     demand(in_call_ && end.index + 1 == calls_);
     in_call_ = false;
-    boost::system::error_code failure;
-    const auto json = boost::json::parse(json_ + end.completion, failure);
-    demand(!failure && json.is_object());
+    const auto json = g4::chat::json_members::read_json(json_ + end.completion);
+    demand(json && json->is_object());
     cut_ = !end.completion.empty();
     mark(json_ + "\nend " + end.completion);
   }

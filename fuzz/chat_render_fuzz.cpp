@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "chat/json_members.h"
 #include "chat/messages_json.h"
 #include "chat/render.h"
 
@@ -26,12 +27,10 @@ void check(const Rendered& rendered) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  boost::system::error_code failure;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const boost::json::value value = boost::json::parse(text, failure);
-  if (failure || !value.is_object()) return 0;
+  const auto value = json_members::read_json({reinterpret_cast<const char*>(data), size});
+  if (!value || !value->is_object()) return 0;
   const auto field = [&](std::string_view name) {
-    const auto* found = value.get_object().if_contains(name);
+    const auto* found = value->get_object().if_contains(name);
     return found == nullptr ? boost::json::value() : *found;
   };
   const auto messages = messages_from_json(field("messages"), "messages");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chat/json_members.h"
 #include "grammar/schema.h"
 
 namespace g4::api {
@@ -20,11 +21,8 @@ json::value schema_of(Fields& fields, std::string_view key) {
   if (!value) return nullptr;
   if (value->is_object() || value->is_bool()) return *value;
   if (const json::string* text = value->if_string()) {
-    boost::system::error_code bad;
-    json::parse_options options;
-    options.max_depth = grammar::SchemaLimits::kDepthMax;
-    json::value parsed = json::parse(*text, bad, {}, options);
-    if (!bad && parsed.is_object()) return parsed;
+    auto parsed = chat::json_members::read_json(*text);
+    if (parsed && parsed->is_object()) return *std::move(parsed);
   }
   fields.fail(key, fmt::format("\"{}\" should be a JSON schema", fields.path(key)));
   return nullptr;
@@ -90,6 +88,12 @@ void read_structured_outputs(Fields& fields, std::vector<AnswerFormat>& found) {
               {"grammar", "grammar"},
               {"structural_tag", "structural_tag"}},
              tight ? grammar::WhiteSpace::kNone : grammar::WhiteSpace::kReadable, found);
+  // A misspelled form would leave the answer free.
+  if (const UnreadFields unread = inner.unread(); found.empty() && unread.count > 0)
+    fields.fail("structured_outputs",
+                fmt::format("\"{}\" says no form of the answer: expected json, json_object, regex, "
+                            "choice or grammar",
+                            unread.names.front()));
   fields.take(inner);
 }
 

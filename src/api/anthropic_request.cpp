@@ -170,7 +170,10 @@ Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel&
                                      tokenizer, request))
     return *error;
   shape_answer(request.conversation, prompt);
-  fields.leave({"model", "thread", "system", "messages", "tools"});
+  fields.leave({"model", "thread"});
+  fields.leave("system", kAnthropicBlocks);
+  fields.leave("messages", kAnthropicMessages);
+  fields.leave("tools", kAnthropicTools);
   request.unread = fields.unread();
   return request;
 }

@@ -78,6 +78,10 @@ Parsed<Conversation> read_conversation(Fields& fields, const ServedModel& model,
   if (auto* error = std::get_if<ApiError>(&tools)) return *error;
   talk.messages = *std::move(messages);
   talk.tool_use = std::move(std::get<ToolUse>(tools));
+  fields.leave("messages", kChatMessages);
+  fields.leave("tools", kChatTools);
+  fields.leave("functions", kChatFunctions);
+  fields.leave("tool_choice", kToolChoice);
   return to_conversation(fields, std::move(talk), model, tokenizer);
 }
 

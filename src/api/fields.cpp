@@ -4,19 +4,10 @@
 
 #include <cmath>
 
+#include "chat/json_members.h"
+
 namespace g4::api {
 namespace json = boost::json;
-
-namespace {
-
-constexpr std::size_t kUnreadNamesMax = 16;
-
-void add(std::string name, UnreadFields& unread) {
-  ++unread.count;
-  if (unread.names.size() < kUnreadNamesMax) unread.names.push_back(std::move(name));
-}
-
-}  // namespace
 
 const json::value* Fields::find(std::string_view key) {
   const auto member = object_.find(key);
@@ -29,18 +20,22 @@ void Fields::take(const Fields& inner) {
   if (!error_) error_ = inner.error_;
   UnreadFields unread = inner.unread();
   inner_unread_.count += unread.count - unread.names.size();
-  for (std::string& name : unread.names) add(std::move(name), inner_unread_);
+  for (std::string& name : unread.names) inner_unread_.add(std::move(name));
 }
 
 void Fields::leave(std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) find(key);
 }
 
+void Fields::leave(std::string_view key, KnownMembers known) {
+  if (const json::value* value = find(key)) find_unread(*value, path(key), known, inner_unread_);
+}
+
 UnreadFields Fields::unread() const {
   UnreadFields unread = inner_unread_;
   for (std::size_t i = 0; i < read_.size(); ++i) {
     const auto member = object_.begin() + i;
-    if (!read_[i] && !member->value().is_null()) add(path(member->key()), unread);
+    if (!read_[i] && !member->value().is_null()) unread.add(path(member->key()));
   }
   return unread;
 }
@@ -70,10 +65,12 @@ std::optional<std::int64_t> Fields::integer(std::string_view key, std::int64_t l
   if (!value) return std::nullopt;
   boost::system::error_code bad;
   const auto found = value->to_number<std::int64_t>(bad);
+  const std::string range =
+      high == INT64_MAX ? fmt::format("{} or more", low) : fmt::format("{} to {}", low, high);
   if (!value->is_number() || bad) {
-    fail(key, fmt::format("\"{}\" should be a whole number from {} to {}", path(key), low, high));
+    fail(key, fmt::format("\"{}\" should be a whole number, {}", path(key), range));
   } else if (found < low || found > high) {
-    fail(key, fmt::format("\"{}\" is {}, expected {} to {}", path(key), found, low, high));
+    fail(key, fmt::format("\"{}\" is {}, expected {}", path(key), found, range));
   } else {
     return found;
   }
@@ -157,15 +154,14 @@ bool all_finite(const json::value& value) {
 }  // namespace
 
 Parsed<json::object> parse_object(std::string_view body) {
-  boost::system::error_code bad;
-  json::value value = json::parse(body, bad);
-  if (bad) return ApiError{400, "the body is not valid JSON: " + bad.message(), std::nullopt, ""};
-  if (!value.is_object())
+  auto value = chat::json_members::read_json(body);
+  if (!value) return ApiError{400, "the body " + value.error().message, std::nullopt, ""};
+  if (!value->is_object())
     return ApiError{400, "the body should be a JSON object", std::nullopt, ""};
   // Boost.JSON reads 1e400 as infinity, which is not a JSON number and would go out as one.
-  if (!all_finite(value))
+  if (!all_finite(*value))
     return ApiError{400, "the body holds a number too large for a double", std::nullopt, ""};
-  return std::move(value.get_object());
+  return std::move(value->get_object());
 }
 
 std::string to_json(const json::value& value) { return json::serialize(value); }

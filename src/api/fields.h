@@ -15,17 +15,12 @@
 #include <vector>
 
 #include "api/api_error.h"
+#include "api/known_members.h"
 
 namespace g4::api {
 
 template <class T>
 using Parsed = std::variant<T, ApiError>;
-
-// Members of a request that nothing reads.
-struct UnreadFields {
-  std::vector<std::string> names;  // the first of them, by path
-  std::size_t count = 0;           // of all
-};
 
 class Fields {
  public:
@@ -49,6 +44,8 @@ class Fields {
   void take(const Fields& inner);
   // Others read these.
   void leave(std::initializer_list<std::string_view> keys);
+  // Of objects that others read: what `known` does not name in them is unread.
+  void leave(std::string_view key, KnownMembers known);
   UnreadFields unread() const;
 
   void fail(std::string_view key, std::string message);
@@ -63,7 +60,8 @@ class Fields {
   std::optional<ApiError> error_;
 };
 
-// The body as a JSON object, nested at most 32 deep, with finite numbers only.
+// The body as a JSON object, nested at most chat::json_members::kNestingMax deep, with finite
+// numbers only.
 Parsed<boost::json::object> parse_object(std::string_view body);
 
 // Serialised for the wire.

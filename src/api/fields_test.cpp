@@ -9,6 +9,7 @@
 #include "api/responses.h"
 #include "api/test_chat.h"
 #include "api/tokenization.h"
+#include "chat/json_members.h"
 
 namespace g4::api {
 namespace {
@@ -56,6 +57,79 @@ template <class Request>
 std::vector<std::string> unread(const Parsed<Request>& parsed) {
   if (const auto* error = std::get_if<ApiError>(&parsed)) return {"error: " + error->message};
   return std::get<Request>(parsed).unread.names;
+}
+
+// An object that is `depth` deep, as the parser counts.
+std::string nested(std::size_t depth) {
+  return std::string(depth - 1, '[') + "{}" + std::string(depth - 1, ']');
+}
+
+TEST(ParseObject, TakesWhatIsNotTooDeep) {
+  constexpr std::size_t kMost = chat::json_members::kNestingMax;
+  const auto body = [](std::size_t depth) { return R"({"a": )" + nested(depth - 1) + "}"; };
+  const auto parsed = parse_object(body(kMost));
+  ASSERT_TRUE(std::holds_alternative<json::object>(parsed));
+  EXPECT_EQ(to_json(std::get<json::object>(parsed).at("a")), nested(kMost - 1));
+  EXPECT_EQ(std::get<ApiError>(parse_object(body(kMost + 1))).message,
+            "the body is nested more than 128 deep");
+  EXPECT_EQ(std::get<ApiError>(parse_object(std::string(1 << 20, '['))).message,
+            "the body is nested more than 128 deep");
+}
+
+TEST(ParseObject, SaysWhereTheJsonIsWrong) {
+  const auto message = [](std::string_view body) {
+    return std::get<ApiError>(parse_object(body)).message;
+  };
+  EXPECT_EQ(message(R"({"a": 1,})"), "the body is not valid JSON: syntax error at byte 8");
+  EXPECT_EQ(message(R"({"a": 1)"), "the body is not valid JSON: incomplete JSON at byte 7");
+  EXPECT_EQ(message(""), "the body is not valid JSON: incomplete JSON at byte 0");
+  EXPECT_EQ(message("{} {}"), "the body is not valid JSON: extra data at byte 3");
+  EXPECT_EQ(message("[]"), "the body should be a JSON object");
+}
+
+// Every reader and writer that recurses sees the deepest there is: the messages, the tools and
+// their templates, and what a stored response holds.
+TEST(ParseObject, WhatIsDeepestIsReadInEveryDialect) {
+  constexpr std::size_t kMost = chat::json_members::kNestingMax;
+  const std::string deep = nested(kMost - 8);
+  const std::string text = to_json(json::string(R"({"a": )" + nested(kMost - 1) + "}"));
+  const auto chat = parse_chat(
+      R"({"messages": [{"role": "user", "content": "a"},
+          {"role": "assistant", "tool_calls": [
+            {"id": "1", "function": {"name": "f", "arguments": )" +
+          text + R"(}}]},
+          {"role": "tool", "tool_call_id": "1", "content": "b"}],
+          "tools": [{"type": "function", "function": {"name": "f", "parameters":
+            {"type": "object", "properties": {"a": {"enum": )" +
+          deep.substr(1, deep.size() - 2) + R"(}}}}}]})",
+      chat_model(), chat_tokenizer());
+  EXPECT_TRUE(std::holds_alternative<ChatRequest>(chat)) << std::get<ApiError>(chat).message;
+  const auto messages = parse_messages(
+      R"({"max_tokens": 5, "messages": [{"role": "user", "content": "a"},
+          {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "1", "name": "f", "input": {"a": )" +
+          deep + R"(}}]},
+          {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1"}]}]})",
+      chat_model(), chat_tokenizer());
+  EXPECT_TRUE(std::holds_alternative<MessagesRequest>(messages))
+      << std::get<ApiError>(messages).message;
+  const auto responses = parse_responses(
+      R"({"input": [{"role": "user", "content": "a"},
+          {"type": "function_call", "call_id": "1", "name": "f", "arguments": )" +
+          text + R"(},
+          {"type": "function_call_output", "call_id": "1", "output": "b", "x": )" +
+          deep + "}]}",
+      chat_model(), chat_tokenizer(), [](std::string_view) { return nullptr; });
+  ASSERT_TRUE(std::holds_alternative<ResponsesRequest>(responses))
+      << std::get<ApiError>(responses).message;
+  const auto turn = std::make_shared<ResponseTurn>(
+      ResponseTurn{to_json(std::get<ResponsesRequest>(responses).input), "[]"});
+  const auto next =
+      parse_responses(R"({"previous_response_id": "resp_1", "input": "c"})", chat_model(),
+                      chat_tokenizer(), [&](std::string_view) {
+                        return std::make_shared<StoredResponse>(StoredResponse{"", {}, turn});
+                      });
+  EXPECT_TRUE(std::holds_alternative<ResponsesRequest>(next)) << std::get<ApiError>(next).message;
 }
 
 TEST(UnreadFields, OfChat) {

@@ -5,6 +5,7 @@
 
 #include "api/response_items.h"
 #include "api/responses.h"
+#include "chat/json_members.h"
 #include "chat/messages_json.h"
 
 namespace g4::api {
@@ -108,6 +109,8 @@ Parsed<ToolUse> read_flat_tools(Fields& fields, const ServedModel& model,
     tools.push_back(*std::move(read));
     json::object& shown = echo.emplace_back(json::object{{"type", "function"}}).get_object();
     echo_as_given(members, {"name", "description", "parameters", "strict"}, shown);
+    members.leave({"response"});
+    fields.take(members);
   }
   request.echo["tools"] = std::move(echo);
   const json::value* choice = fields.find("tool_choice");
@@ -136,7 +139,8 @@ Parsed<ItemReader> read_items(Fields& fields, const FindResponse& find, Response
   }
   for (const auto& turn : request.earlier)
     for (const std::string* part : {&turn->input, &turn->output})
-      if (const Status added = items.add(json::parse(*part).get_array(), "previous_response_id");
+      if (const Status added = items.add(chat::json_members::read_json(*part).value().get_array(),
+                                         "previous_response_id");
           !added)
         return from_items(added.error());
   const json::value* input = fields.find("input");
@@ -269,6 +273,8 @@ Parsed<ResponsesRequest> parse_responses(std::string_view body, const ServedMode
   if (auto* error = std::get_if<ApiError>(&conversation)) return *std::move(error);
   request.conversation = std::move(std::get<Conversation>(conversation));
   fields.leave({"model"});
+  fields.leave("input", kResponseItems);
+  fields.leave("tool_choice", kToolChoice);
   request.unread = fields.unread();
   shape_answer(request.conversation, request.prompt);
   if (request.conversation.media.empty())

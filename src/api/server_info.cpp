@@ -111,6 +111,12 @@ constexpr std::string_view kFiles =
 constexpr std::string_view kAssistants =
     "this server has no assistants and threads. Use POST /v1/responses with "
     "\"previous_response_id\"";
+constexpr std::string_view kOllama =
+    "this server does not speak Ollama's API. Use OpenAI's: POST /v1/chat/completions";
+constexpr std::string_view kLlama = "use POST /v1/completions, or POST /v1/chat/completions";
+constexpr std::string_view kBaseUrl =
+    "clients of OpenAI want this server's address with /v1 as their base URL, those of Anthropic "
+    "without it";
 constexpr NotOffered kNotOffered[] = {
     {"/v1/embeddings", kEmbeddings},
     {"/embeddings", kEmbeddings},
@@ -136,6 +142,16 @@ constexpr NotOffered kNotOffered[] = {
     {"/v1/vector_stores", kFiles},
     {"/v1/assistants", kAssistants},
     {"/v1/threads", kAssistants},
+    {"/api", kOllama},
+    {"/completion", kLlama},
+    {"/infill", kLlama},
+    {"/generate", kLlama},
+    {"/v1/v1", kBaseUrl},
+    {"/chat/completions", kBaseUrl},
+    {"/completions", kBaseUrl},
+    {"/responses", kBaseUrl},
+    {"/messages", kBaseUrl},
+    {"/models", kBaseUrl},
 };
 
 bool lies_below(std::string_view path, std::string_view prefix) {

@@ -87,9 +87,11 @@ TEST(ServerInfo, WhatIsNotOfferedIsNamedWithWhatToUse) {
       Optional(AllOf(StartsWith("/v1/embeddings is not offered: this model makes text only"),
                      HasSubstr("EmbeddingGemma"))));
   EXPECT_THAT(not_offered("/v1/images/generations"), Optional(HasSubstr("/v1/chat/completions")));
+  EXPECT_THAT(not_offered("/api/chat"), Optional(HasSubstr("Ollama")));
   for (const char* path :
        {"/embeddings", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/moderations",
-        "/v1/rerank", "/rerank", "/score", "/v1/files/f-1", "/v1/batches", "/v1/threads/t/runs"})
+        "/v1/rerank", "/rerank", "/score", "/v1/files/f-1", "/v1/batches", "/v1/threads/t/runs",
+        "/completion", "/v1/v1/messages", "/chat/completions"})
     EXPECT_TRUE(not_offered(path)) << path;
   for (const char* path : {"/", "", "/v1/embeddingsx", "/v1", "/v1/chat/completions", "/nowhere"})
     EXPECT_FALSE(not_offered(path)) << path;

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "chat/json_members.h"
+
 namespace g4::api {
 namespace json = boost::json;
 namespace {
@@ -18,7 +20,7 @@ std::string_view id_of(const json::value& item) {
 }
 
 void append(json::array& list, const std::string& items) {
-  json::value parsed = json::parse(items);
+  json::value parsed = chat::json_members::read_json(items).value();
   for (json::value& item : parsed.get_array()) list.push_back(std::move(item));
 }
 

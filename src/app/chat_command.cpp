@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "app/answer_format.h"
 #include "app/answer_printer.h"
 #include "app/commands.h"
 #include "app/interrupt.h"
@@ -37,6 +38,7 @@ struct ChatArguments {
   SamplingArguments sampling;
   MediaFlags media;
   ThinkingArguments thinking;
+  FormatArguments format;
   std::string system;
 };
 
@@ -95,8 +97,17 @@ class LineReader {
 
 class Chat {
  public:
-  Chat(Session& session, const ChatArguments& arguments)
-      : session_(session), arguments_(arguments), system_(arguments.system) {
+  // What every answer is held to.
+  struct Form {
+    api::AnswerFormat format;
+    AnswerForm::Grammar grammar;
+  };
+
+  Chat(Session& session, const ChatArguments& arguments, Form form)
+      : session_(session),
+        arguments_(arguments),
+        form_(std::move(form)),
+        system_(arguments.system) {
     reset();
   }
 
@@ -131,6 +142,7 @@ class Chat {
     media_.clear();
     shown_.clear();
     if (!system_.empty()) messages_.push_back(text_message(chat::Role::kSystem, system_));
+    api::tell_format(form_.format, messages_);
   }
 
   // Looked at now, so that a wrong file is told at once; sent with the next words.
@@ -183,6 +195,8 @@ class Chat {
     request.sampling = to_sampling(arguments_.sampling, session_.model().defaults);
     request.output_tokens_max = arguments_.sampling.max_tokens;
     request.stop = arguments_.sampling.stop;
+    request.form.answer = form_.grammar;
+    request.form.thought_tokens_max = arguments_.thinking.tokens_max;
     GenerationClock clock;
     AnswerPrinter printer(arguments_.thinking.hide ? AnswerPrinter::Show::kWords
                                                    : AnswerPrinter::Show::kWordsAndThoughts);
@@ -200,6 +214,7 @@ class Chat {
 
   Session& session_;
   const ChatArguments& arguments_;
+  const Form form_;
   std::string system_;
   std::vector<chat::Message> messages_;
   std::vector<PromptMedium> media_;  // of all messages, then those of shown_
@@ -207,16 +222,18 @@ class Chat {
 };
 
 Result<int> run(const ChatArguments& arguments) {
+  api::AnswerFormat format = G4_TRY(read_format(arguments.format));
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   const std::vector<chat::Message> probe{text_message(chat::Role::kUser, "Hello")};
   GenerateRequest unsent;
   G4_TRY(session->chat_prompt(probe, {}, {.thinking = arguments.thinking.think},
                               unsent));  // a base model is told before the first question
+  AnswerForm::Grammar grammar = G4_TRY(compile_format(format, session->tokenizer()));
   InterruptWatch interrupt;
   LineReader reader;
   if (isatty(STDOUT_FILENO) == 1)
     fmt::print("{}. /help lists the commands.\n", session->model().config.description());
-  Chat chat(*session, arguments);
+  Chat chat(*session, arguments, {std::move(format), std::move(grammar)});
   for (;;) {
     interrupt.reset();
     const std::optional<std::string> line = reader.read(interrupt);
@@ -233,6 +250,7 @@ void add_chat_command(CLI::App& app, Run& chosen) {
   command->add_option("--system", arguments->system, "Instructions before the conversation");
   add_media_flags(*command, arguments->media);
   add_thinking_options(*command, arguments->thinking);
+  add_format_options(*command, arguments->format);
   add_answer_options(*command, arguments->sampling);
   command->callback([arguments, &chosen] {
     chosen = [arguments] {

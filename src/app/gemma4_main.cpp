@@ -24,6 +24,12 @@ int main(int argc, char** argv) {
   app::add_tokenize_command(app, run);
   app::add_bench_command(app, run);
   app::add_perplexity_command(app, run);
+  // CLI11 would say only that one is missing.
+  const auto is_meant = [&](CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_meant).empty()) {
+    fmt::print(stderr, "gemma4: there is no command '{}'; gemma4 --help lists them\n", argv[1]);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

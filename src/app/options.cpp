@@ -80,13 +80,28 @@ void add_sampling_options(CLI::App& command, SamplingArguments& arguments) {
 void add_answer_options(CLI::App& command, SamplingArguments& arguments) {
   add_sampling_options(command, arguments);
   command.add_option("--max-tokens", arguments.max_tokens, "Most tokens of the answer");
-  command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)");
+  command.add_option("--stop", arguments.stop, "Text that ends the answer (may be repeated)")
+      ->allow_extra_args(false);
 }
 
 void add_thinking_options(CLI::App& command, ThinkingArguments& arguments) {
-  command.add_flag("--think", arguments.think,
-                   "Let the model think before it answers (thoughts go to stderr)");
+  CLI::Option* think = command.add_flag(
+      "--think", arguments.think, "Let the model think before it answers (thoughts go to stderr)");
   command.add_flag("--hide-thoughts", arguments.hide, "Do not show them");
+  command
+      .add_option("--thinking-budget", arguments.tokens_max,
+                  "Most tokens of a thought, which then is closed (absent: no bound)")
+      ->needs(think);
+}
+
+void add_format_options(CLI::App& command, FormatArguments& arguments) {
+  CLI::Option* schema =
+      command.add_option("--json-schema", arguments.json_schema,
+                         "Hold the answer to JSON of this schema: a file, or the schema itself");
+  command
+      .add_option("--grammar", arguments.grammar,
+                  "Hold the answer to the grammar in this file, in GBNF or Lark's notation")
+      ->excludes(schema);
 }
 
 SamplingParams to_sampling(const SamplingArguments& arguments, const GenerationDefaults& defaults) {

@@ -43,9 +43,18 @@ struct SamplingArguments {
 struct ThinkingArguments {
   bool think = false;
   bool hide = false;
+  std::optional<std::uint64_t> tokens_max;
 };
-// --think, --hide-thoughts
+// --think, --hide-thoughts, --thinking-budget
 void add_thinking_options(CLI::App& command, ThinkingArguments& arguments);
+
+// At most one of them.
+struct FormatArguments {
+  std::optional<std::string> json_schema;  // the text of one, or a file
+  std::optional<std::string> grammar;      // a file
+};
+// --json-schema, --grammar
+void add_format_options(CLI::App& command, FormatArguments& arguments);
 
 void add_sampling_options(CLI::App& command, SamplingArguments& arguments);
 // Those, and where the answer ends: --max-tokens, --stop.

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include "app/answer_format.h"
 #include "app/answer_printer.h"
 #include "app/commands.h"
 #include "app/interrupt.h"
@@ -20,15 +21,18 @@ struct RunArguments {
   std::vector<NamedFile> files;
   MediaFlags media;
   ThinkingArguments thinking;
+  FormatArguments format;
   bool raw = false;
   bool json = false;
 };
 
 // The files come before the words of their turn, as the model was trained.
 Status make_chat_prompt(const Session& session, const RunArguments& arguments,
-                        const std::string& text, GenerateRequest& request) {
+                        const api::AnswerFormat& format, const std::string& text,
+                        GenerateRequest& request) {
   std::vector<chat::Message> messages;
   if (arguments.system) messages.push_back(text_message(chat::Role::kSystem, *arguments.system));
+  api::tell_format(format, messages);
   messages.push_back(text_message(chat::Role::kUser, text));
   const chat::ChatOptions options{.thinking = arguments.thinking.think};
   if (arguments.files.empty()) return session.chat_prompt(messages, {}, options, request);
@@ -47,10 +51,10 @@ Status make_chat_prompt(const Session& session, const RunArguments& arguments,
 
 // Fills prompt and images.
 Status make_prompt(const Session& session, const RunArguments& arguments,
-                   GenerateRequest& request) {
+                   const api::AnswerFormat& format, GenerateRequest& request) {
   const std::string text = G4_TRY(text_or_stdin(arguments.prompt));
   if (!arguments.raw && session.chat_template() != chat::TemplateKind::kNone)
-    return make_chat_prompt(session, arguments, text, request);
+    return make_chat_prompt(session, arguments, format, text, request);
   if (arguments.thinking.think)
     return Error{"--think needs a model that chats; this prompt is continued as plain text"};
   if (arguments.system)
@@ -86,9 +90,12 @@ std::string to_json(const AnswerPrinter& answer, const Finished& end,
 }
 
 Result<int> run(const RunArguments& arguments) {
+  const api::AnswerFormat format = G4_TRY(read_format(arguments.format));
   const std::unique_ptr<Session> session = G4_TRY(Session::open(arguments.model));
   GenerateRequest request;
-  G4_TRY(make_prompt(*session, arguments, request));
+  G4_TRY(make_prompt(*session, arguments, format, request));
+  request.form.answer = G4_TRY(compile_format(format, session->tokenizer()));
+  request.form.thought_tokens_max = arguments.thinking.tokens_max;
   request.sampling = to_sampling(arguments.sampling, session->model().defaults);
   request.output_tokens_max = arguments.sampling.max_tokens;
   request.stop = arguments.sampling.stop;
@@ -126,6 +133,7 @@ void add_run_command(CLI::App& app, Run& chosen) {
   add_media_files(*command, arguments->files);
   add_media_flags(*command, arguments->media);
   add_thinking_options(*command, arguments->thinking);
+  add_format_options(*command, arguments->format);
   command->add_flag("--raw", arguments->raw, "Continue the text as it is, without a chat template");
   command->add_flag("--json", arguments->json, "One JSON object with text, counts and times");
   add_answer_options(*command, arguments->sampling);

@@ -200,8 +200,10 @@ void add_serve_command(CLI::App& app, Run& chosen) {
   command->add_option("--port", arguments->port, "Port (0: any free one, which is printed)")
       ->capture_default_str();
   command->add_option("--name", arguments->name, "Name of the model in the APIs");
-  command->add_option("--api-key", arguments->api_keys,
-                      "Key that clients must send (may be repeated; also $G4_API_KEY)");
+  command
+      ->add_option("--api-key", arguments->api_keys,
+                   "Key that clients must send (may be repeated; also $G4_API_KEY)")
+      ->allow_extra_args(false);
   command->add_option("--cors-origin", arguments->cors_origin, "Origin whose pages may ask, or *");
   command
       ->add_option("--media-host", arguments->media_hosts,

@@ -106,6 +106,7 @@ Status Session::chat_prompt(std::span<const chat::Message> messages,
   request.prompt = std::move(prompt.tokens);
   request.images = std::move(prompt.images);
   request.chat = ChatFormat{};
+  request.form.may_think = options.thinking;
   return {};
 }
 

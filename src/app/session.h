@@ -32,8 +32,8 @@ class Session {
   Service& service() { return *service_; }
 
   // A conversation in the model's template, with media for its image and video parts, in order:
-  // fills prompt, images and format of the request. An Error if the model has no template, or no
-  // sight.
+  // fills prompt, images and format of the request, and whether it may think. An Error if the model
+  // has no template, or no sight.
   Status chat_prompt(std::span<const chat::Message> messages, std::span<const PromptMedium> media,
                      const chat::ChatOptions& options, GenerateRequest& request) const;
   Status check_sight() const;  // an Error if the model sees no images

@@ -24,13 +24,14 @@
 #include <string_view>
 
 #include "chat/arguments_writer.h"
+#include "chat/json_members.h"
 
 namespace g4::chat {
 
 class ArgumentsToJson {
  public:
-  // As deep as the JSON of requests may be, so that a client can send back what it was given.
-  static constexpr std::size_t kDepthMax = 32;
+  // So deep that a client can send back what it was given, within the messages of a request.
+  static constexpr std::size_t kDepthMax = json_members::kNestingMax - 8;
   static constexpr std::size_t kSurplusBracketsMax = 32;
 
   // `schema`: JSON Schema of the arguments, null if unknown; outlives this. It only decides where

@@ -6,6 +6,18 @@ namespace g4::chat::json_members {
 
 namespace json = boost::json;
 
+Result<json::value> read_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = kNestingMax;
+  json::parser parser({}, options);
+  boost::system::error_code bad;
+  const std::size_t read = parser.write(text, bad);
+  if (bad == json::error::too_deep)
+    return Error{fmt::format("is nested more than {} deep", kNestingMax)};
+  if (bad) return Error{fmt::format("is not valid JSON: {} at byte {}", bad.message(), read)};
+  return parser.release();
+}
+
 Error wrong(std::string_view path, std::string_view sentence) {
   return Error{fmt::format("{}: {}", path, sentence)};
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,13 @@
 #include "base/result.h"
 
 namespace g4::chat::json_members {
+
+// Schemas of real programs nest more than 32 deep, which is what a parser usually takes. Readers
+// and writers recurse, so it must stay far below what the stack of a thread holds.
+inline constexpr std::size_t kNestingMax = 128;
+
+// Nested at most kNestingMax deep. The Error goes on behind a name: "is not valid JSON: ...".
+Result<boost::json::value> read_json(std::string_view text);
 
 Error wrong(std::string_view path, std::string_view sentence);
 std::string at(std::string_view path, std::size_t index);     // path[index]

@@ -2,7 +2,7 @@
 //
 // Every dialect (OpenAI, Anthropic, Ollama, ...) is brought to these types; `render.h` turns them
 // into a prompt. Sampling, limits and streaming are not here. Strings are UTF-8. JSON values nest
-// at most as deep as the JSON parser allowed (32).
+// at most as deep as json_members.h lets them.
 #pragma once
 
 #include <boost/json.hpp>

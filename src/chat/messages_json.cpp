@@ -119,12 +119,10 @@ Result<json::object> read_arguments(const json::object& function, std::string_vi
     return wrong(in(path, "arguments"), "must be a JSON object, written as a string");
   const json::string& text = arguments->get_string();
   if (text.empty()) return json::object();
-  boost::system::error_code failure;
-  json::value parsed = json::parse(text, failure);
-  if (failure)
-    return wrong(in(path, "arguments"), fmt::format("is not valid JSON: {}", failure.message()));
-  if (!parsed.is_object()) return wrong(in(path, "arguments"), "must hold a JSON object");
-  return std::move(parsed.get_object());
+  auto parsed = read_json(text);
+  if (!parsed) return wrong(in(path, "arguments"), parsed.error().message);
+  if (!parsed->is_object()) return wrong(in(path, "arguments"), "must hold a JSON object");
+  return std::move(parsed->get_object());
 }
 
 Result<std::vector<ToolCall>> read_calls(const json::object& message, std::string_view path) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "chat/json_members.h"
 #include "chat/parse_output.h"
 #include "chat/render.h"
 #include "chat/writer.h"
@@ -180,10 +181,8 @@ class AnswerJoiner {
     answer_.calls.back().arguments += end.completion;
     answer_.calls.back().completion = end.completion;
     cut_ = !end.completion.empty();
-    boost::system::error_code failure;
-    const auto json = boost::json::parse(answer_.calls.back().arguments, failure);
-    EXPECT_FALSE(failure) << answer_.calls.back().arguments;
-    EXPECT_TRUE(json.is_object()) << answer_.calls.back().arguments;
+    const auto json = json_members::read_json(answer_.calls.back().arguments);
+    EXPECT_TRUE(json && json->is_object()) << answer_.calls.back().arguments;
   }
 
  private:

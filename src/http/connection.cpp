@@ -1,5 +1,6 @@
 #include "http/connection.h"
 
+#include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
@@ -164,7 +165,7 @@ void Connection::answer_request(HttpRequest request) {
   if (match.handler == nullptr) {
     HttpResponse response = error_response(
         core->request(), match.status,
-        match.status == 404 ? "no such path" : "this path does not take that method");
+        match.status == 404 ? "no such path" : fmt::format("this path takes {}", match.allow));
     if (!match.allow.empty()) response.headers.add("Allow", match.allow);
     core->respond(std::move(response));
     return;

@@ -87,6 +87,8 @@ TEST_F(HttpServerTest, RefusalsHaveTheHooksBody) {
   const auto lost = ask("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(lost.status, 404);
   EXPECT_EQ(lost.body, R"({"s":404,"m":"no such path","p":"/nowhere"})");
+  EXPECT_EQ(ask("PUT /dropped HTTP/1.1\r\nHost: x\r\n\r\n").body,
+            R"({"s":405,"m":"this path takes GET, HEAD","p":"/dropped"})");
   EXPECT_EQ(ask("GET /dropped HTTP/1.1\r\nHost: x\r\n\r\n").body,
             R"({"s":500,"m":"the request was not answered","p":"/dropped"})");
   EXPECT_EQ(lost.header("content-type"), "application/json");

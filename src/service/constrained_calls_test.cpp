@@ -230,5 +230,32 @@ TEST(ConstrainedCalls, HoldTextsOfPatternsThatLookAhead) {
   }
 }
 
+// {"type": "object", "properties": {"in": {...}}, "required": ["in"]} around a number.
+json::object nested_schema(int depth) {
+  json::object schema{{"type", "integer"}};
+  for (; depth > 0; --depth)
+    schema = json::object{{"type", "object"},
+                          {"properties", {{"in", std::move(schema)}}},
+                          {"required", json::array{"in"}},
+                          {"additionalProperties", false}};
+  return schema;
+}
+
+TEST(ConstrainedCalls, MayNestAsDeepAsSchemasOfRealProgramsDo) {
+  const RealVocabulary& real = RealVocabulary::get();
+  grammar::test::RandomModel model(real);
+  const json::object schema = nested_schema(40);
+  grammar::ToolCalls calls;
+  calls.tools.push_back({"f", schema});
+  calls.text = grammar::ToolCalls::Text::kNone;
+  calls.calls_min = calls.calls_max = 1;
+  const auto called = model.walk(grammar::test::start(real, {calls}), 200, 900);
+  ASSERT_TRUE(called.ended) << called.text;
+  check(parsed(*real.tokenizer, called.tokens, calls), calls);
+  const auto said = model.walk(grammar::test::start(real, {grammar::JsonSchema{schema}}), 200, 900);
+  ASSERT_TRUE(said.ended) << said.text;
+  EXPECT_EQ(grammar::test::complaint(schema, said.text), "");
+}
+
 }  // namespace
 }  // namespace g4
