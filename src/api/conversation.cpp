@@ -24,6 +24,30 @@ Status check_media(std::span<const chat::Message> messages, const ServedModel& m
   return {};
 }
 
+bool says_something(const chat::Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return !text->empty();
+  const auto* parts = std::get_if<std::vector<chat::Part>>(&content);
+  return parts && !parts->empty();
+}
+
+// Makes two messages of one with words and calls: of one the template would write the words behind
+// the results, where nobody said them, and close the turn in which the model is to go on. Words
+// beside Gemma's own form of results are the answer to them and stay.
+void speak_before_calling(std::vector<chat::Message>& messages) {
+  std::vector<chat::Message> spoken;
+  for (chat::Message& message : messages) {
+    if (!message.tool_calls.empty() && message.tool_responses.empty() &&
+        says_something(message.content)) {
+      chat::Message& words = spoken.emplace_back();
+      words.role = message.role;
+      words.reasoning = std::exchange(message.reasoning, {});
+      words.content = std::exchange(message.content, {});
+    }
+    spoken.push_back(std::move(message));
+  }
+  messages = std::move(spoken);
+}
+
 }  // namespace
 
 void ConversationRequest::take(SeenConversation seen) {
@@ -44,6 +68,7 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
   auto grammars = write_grammars(talk.format, talk.tool_use, tokenizer);
   if (auto* error = std::get_if<ApiError>(&grammars)) return *std::move(error);
   tell_format(talk.format, talk.messages);
+  speak_before_calling(talk.messages);
   if (const Status media = check_media(talk.messages, model); !media)
     return from_chat(media.error(), talk.list);
   auto media = read_media(fields, talk.messages);
