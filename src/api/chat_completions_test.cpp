@@ -158,6 +158,19 @@ TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
   EXPECT_THAT(prompt_of(R"("reasoning_effort": "low")"), HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("chat_template_kwargs": {"enable_thinking": true})"),
               HasSubstr("<|think|>"));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "adaptive"})"), HasSubstr("<|think|>"));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "disabled"})"), Not(HasSubstr("<|think|>")));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "on"})"), HasSubstr("error: \"thinking.type\""));
+  const auto bound = [](const std::string& fields) {
+    return std::get<ChatRequest>(parse(fields)).prompt.form.thought_tokens_max;
+  };
+  const std::string thinking = R"("thinking": {"type": "enabled", "budget_tokens": 7})";
+  EXPECT_EQ(bound(thinking), 7U);
+  EXPECT_FALSE(std::get<ChatRequest>(parse(R"("thinking": {"type": "adaptive",
+                                                          "display": "omitted"})"))
+                   .show_thoughts);
+  EXPECT_EQ(bound(thinking + R"(, "reasoning_effort": "low")"), 7U);
+  EXPECT_EQ(bound(thinking + R"(, "thinking_token_budget": -1)"), std::nullopt);
 }
 
 TEST(ChatStream, HiddenThoughtsAreCountedAndNotTold) {

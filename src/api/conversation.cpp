@@ -5,6 +5,7 @@
 #include <utility>
 
 namespace g4::api {
+namespace json = boost::json;
 namespace {
 
 // What this model does not perceive.
@@ -82,7 +83,7 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
                       std::move(std::get<std::vector<RequestMedium>>(media)),
                       std::move(talk.tool_use),
                       std::move(talk.list),
-                      {talk.options.thinking, talk.thought_tokens_max},
+                      {talk.options.thinking, talk.thought_tokens_max, talk.thoughts_shown},
                       std::move(std::get<AnswerGrammars>(grammars))};
 }
 
@@ -106,6 +107,30 @@ Thinking read_effort(Fields& fields, std::string_view key) {
                                  "xhigh or max",
                                  fields.path(key), *effort));
   return {true, std::nullopt};
+}
+
+Thinking read_thinking(Fields& fields, const ServedModel& model) {
+  Thinking thinking;
+  const json::value* value = fields.find("thinking");
+  if (!value) return thinking;
+  if (!value->is_object()) {
+    fields.fail("thinking", "\"thinking\" should be an object");
+    return thinking;
+  }
+  Fields inner(value->get_object(), "thinking.");
+  const std::string type = inner.string("type").value_or("");
+  if (type == "adaptive") {
+    thinking.wanted = chat::supports_thinking(model.chat_template);
+  } else if (type == "enabled") {
+    thinking.wanted = true;
+    if (const auto budget = inner.integer("budget_tokens", 1, INT64_MAX))
+      thinking.tokens_max = static_cast<std::uint64_t>(*budget);
+  } else if (type != "disabled") {
+    inner.fail("type", "\"thinking.type\" should be enabled, adaptive or disabled");
+  }
+  thinking.shown = inner.string("display").value_or("") != "omitted";
+  fields.take(inner);
+  return thinking;
 }
 
 void check_thinking(Fields& fields, std::string_view key, bool wanted, const ServedModel& model) {

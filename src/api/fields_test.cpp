@@ -101,7 +101,7 @@ TEST(UnreadFields, OfMessages) {
                                 "format": {"type": "text", "name": "n"}}})",
           chat_model(), chat_tokenizer())),
       UnorderedElementsAre("metadata", "tool_choice.strange", "thinking.depth",
-                           "output_config.effort", "output_config.format.name"));
+                           "output_config.format.name"));
 }
 
 TEST(UnreadFields, OfResponses) {
