@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "api/declared_schema.h"
+
 namespace g4::api {
 namespace json = boost::json;
 namespace {
@@ -23,6 +25,12 @@ Status check_media(std::span<const chat::Message> messages, const ServedModel& m
               fmt::format("{}: this model does not hear: audio is not supported", part.media.part)};
       }
   return {};
+}
+
+std::vector<chat::Tool> declared(const SharedList<chat::Tool>& tools) {
+  std::vector<chat::Tool> declared(tools.begin(), tools.end());
+  for (chat::Tool& tool : declared) tool.parameters = declared_schema(tool.parameters);
+  return declared;
 }
 
 bool says_something(const chat::Content& content) {
@@ -75,9 +83,8 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
   auto media = read_media(fields, talk.messages);
   if (auto* error = std::get_if<ApiError>(&media)) return *error;
   put_media_first(talk.messages);
-  const SharedList<chat::Tool>& tools = talk.tool_use.tools;
-  auto rendered = chat::render(model.chat_template, talk.messages,
-                               std::span(tools.begin(), tools.size()), talk.options);
+  auto rendered =
+      chat::render(model.chat_template, talk.messages, declared(talk.tool_use.tools), talk.options);
   if (!rendered) return from_chat(rendered.error(), talk.list);
   return Conversation{*std::move(rendered),
                       std::move(std::get<std::vector<RequestMedium>>(media)),

@@ -91,15 +91,6 @@ std::optional<ApiError> read_choice(Fields& fields, const Words& words,
   return keep({name}, words, tools);
 }
 
-// Arguments are an object, whether their schema says so or not; of one that does not the template
-// would leave the declaration open.
-void say_object(chat::Tool& tool) {
-  json::object* schema = tool.parameters.if_object();
-  if (!schema || schema->empty()) return;
-  json::value& type = (*schema)["type"];
-  if (type.is_null()) type = "object";
-}
-
 Parsed<ToolUse> choose(Fields& fields, const Words& words, std::vector<chat::Tool> tools,
                        const ServedModel& model) {
   ToolUse use;
@@ -111,7 +102,6 @@ Parsed<ToolUse> choose(Fields& fields, const Words& words, std::vector<chat::Too
   if (!tools.empty() && !chat::supports_tools(model.chat_template))
     return invalid(list, "this model's chat format has no tools");
   if (auto error = read_choice(fields, words, tools, use)) return *std::move(error);
-  std::ranges::for_each(tools, say_object);
   use.tools = std::move(tools);
   return use;
 }
