@@ -24,9 +24,27 @@ void refuse_unsupported(Fields& fields) {
     fields.fail("modalities", "\"modalities\" other than [\"text\"] is not supported");
 }
 
+// "reasoning": {"effort", "max_tokens", "enabled", "exclude"}, as OpenRouter's clients say it.
+void read_reasoning(Fields& fields, Thinking& thinking) {
+  const json::value* value = fields.find("reasoning");
+  if (!value) return;
+  if (!value->is_object()) return fields.fail("reasoning", "\"reasoning\" should be an object");
+  Fields inner(value->get_object(), "reasoning.");
+  const Thinking effort = read_effort(inner, "effort");
+  const auto most = inner.integer("max_tokens", 1, INT64_MAX);
+  thinking.wanted |= inner.boolean("enabled", effort.wanted || most.has_value());
+  if (most)
+    thinking.tokens_max = static_cast<std::uint64_t>(*most);
+  else if (effort.tokens_max)
+    thinking.tokens_max = effort.tokens_max;
+  if (inner.boolean("exclude", false)) thinking.shown = false;
+  fields.take(inner);
+}
+
 // Any of the ways in which clients ask for thoughts.
 Thinking read_wish_to_think(Fields& fields, const ServedModel& model) {
   Thinking thinking = read_thinking(fields, model);
+  read_reasoning(fields, thinking);
   const Thinking effort = read_effort(fields, "reasoning_effort");
   thinking.wanted |= effort.wanted;
   if (!thinking.tokens_max) thinking.tokens_max = effort.tokens_max;

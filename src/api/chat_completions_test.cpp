@@ -160,12 +160,22 @@ TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
               HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("thinking": {"type": "adaptive"})"), HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("thinking": {"type": "disabled"})"), Not(HasSubstr("<|think|>")));
+  for (const char* wish : {R"({"effort": "high"})", R"({"max_tokens": 9})", R"({"enabled": true})"})
+    EXPECT_THAT(prompt_of(std::string(R"("reasoning": )") + wish), HasSubstr("<|think|>")) << wish;
+  for (const char* none :
+       {R"({"effort": "none"})", R"({"effort": "high", "enabled": false})", "{}"})
+    EXPECT_THAT(prompt_of(std::string(R"("reasoning": )") + none), Not(HasSubstr("<|think|>")));
+  EXPECT_THAT(prompt_of(R"("reasoning": "high")"), HasSubstr("error: \"reasoning\""));
   EXPECT_THAT(prompt_of(R"("thinking": {"type": "on"})"), HasSubstr("error: \"thinking.type\""));
   const auto bound = [](const std::string& fields) {
     return std::get<ChatRequest>(parse(fields)).prompt.form.thought_tokens_max;
   };
   const std::string thinking = R"("thinking": {"type": "enabled", "budget_tokens": 7})";
   EXPECT_EQ(bound(thinking), 7U);
+  EXPECT_EQ(bound(R"("reasoning": {"effort": "low", "max_tokens": 9})"), 9U);
+  EXPECT_EQ(bound(R"("reasoning": {"effort": "low"})"), 1024U);
+  EXPECT_FALSE(std::get<ChatRequest>(parse(R"("reasoning": {"effort": "low", "exclude": true})"))
+                   .show_thoughts);
   EXPECT_FALSE(std::get<ChatRequest>(parse(R"("thinking": {"type": "adaptive",
                                                           "display": "omitted"})"))
                    .show_thoughts);
