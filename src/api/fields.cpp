@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 
 namespace g4::api {
@@ -154,11 +156,50 @@ bool all_finite(const json::value& value) {
   return true;
 }
 
+enum class Unit : std::uint8_t { kWhole, kLeading, kTrailing };
+
+constexpr std::size_t kUnitBytes = std::string_view("\\ud83d").size();
+
+// Of the escape that `text` begins with; none if that is another one.
+std::optional<Unit> utf16_unit(std::string_view text) {
+  if (text.size() < kUnitBytes || !text.starts_with("\\u")) return std::nullopt;
+  unsigned unit = 0;
+  const char* end = text.data() + kUnitBytes;
+  if (std::from_chars(text.data() + 2, end, unit, 16).ptr != end) return std::nullopt;
+  if (unit >= 0xD800 && unit < 0xDC00) return Unit::kLeading;
+  return unit >= 0xDC00 && unit < 0xE000 ? Unit::kTrailing : Unit::kWhole;
+}
+
+// JSON with U+FFFD for each half of a character.
+std::string with_whole_characters(std::string_view json) {
+  std::string whole;
+  while (true) {
+    const std::size_t escape = std::min(json.find('\\'), json.size());
+    whole += json.substr(0, escape);
+    json.remove_prefix(escape);
+    if (json.empty()) return whole;
+    const auto unit = utf16_unit(json);
+    std::size_t bytes = unit ? kUnitBytes : std::min<std::size_t>(2, json.size());
+    const bool pair = unit == Unit::kLeading && utf16_unit(json.substr(bytes)) == Unit::kTrailing;
+    if (pair) bytes *= 2;
+    const bool half = !pair && (unit == Unit::kLeading || unit == Unit::kTrailing);
+    whole += half ? std::string_view("\\ufffd") : json.substr(0, bytes);
+    json.remove_prefix(bytes);
+  }
+}
+
+json::value parse_json(std::string_view body, boost::system::error_code& bad) {
+  json::value value = json::parse(body, bad);
+  if (!bad) return value;
+  const std::string whole = with_whole_characters(body);
+  return whole == body ? value : json::parse(whole, bad);
+}
+
 }  // namespace
 
 Parsed<json::object> parse_object(std::string_view body) {
   boost::system::error_code bad;
-  json::value value = json::parse(body, bad);
+  json::value value = parse_json(body, bad);
   if (bad) return ApiError{400, "the body is not valid JSON: " + bad.message(), std::nullopt, ""};
   if (!value.is_object())
     return ApiError{400, "the body should be a JSON object", std::nullopt, ""};

@@ -63,7 +63,8 @@ class Fields {
   std::optional<ApiError> error_;
 };
 
-// The body as a JSON object, nested at most 32 deep, with finite numbers only.
+// The body as a JSON object, nested at most 32 deep, with finite numbers only. Halves of a
+// character that JavaScript has cut in two ("\ud83d" alone) are read as U+FFFD.
 Parsed<boost::json::object> parse_object(std::string_view body);
 
 // Serialised for the wire.
