@@ -207,7 +207,7 @@ class Messages(unittest.TestCase):
                 body = caught.exception.body
                 self.assertEqual((body["type"], body["error"]["type"]), ("error", "invalid_request_error"))
                 self.assertIn(place, body["error"]["message"])
-                self.assertEqual(body["request_id"], caught.exception.response.headers["x-request-id"])
+                self.assertEqual(body["request_id"], caught.exception.request_id)  # from the header request-id
         with self.assertRaises(anthropic.NotFoundError) as caught:
             self.create(model="claude")
         self.assertEqual(caught.exception.type, "not_found_error")

@@ -273,19 +273,11 @@ Status TalkReader::add_call(const json::object& block, std::string_view path) {
   return {};
 }
 
-// As one message with the words and one with the calls: of a single message the template would
-// write the words behind the results, where nobody said them.
 void TalkReader::end_assistant_turn() {
   if (!std::exchange(assistant_turn_, false)) return;
-  if (!words_.empty() || calls_.empty()) {
-    messages_.push_back(message_of(Role::kAssistant, std::exchange(words_, {})));
-    messages_.back().reasoning = std::exchange(thought_, {});
-  }
-  if (!calls_.empty()) {
-    messages_.push_back(message_of(Role::kAssistant, {}));
-    messages_.back().reasoning = std::exchange(thought_, {});
-    messages_.back().tool_calls = std::exchange(calls_, {});
-  }
+  messages_.push_back(message_of(Role::kAssistant, std::exchange(words_, {})));
+  messages_.back().reasoning = std::exchange(thought_, {});
+  messages_.back().tool_calls = std::exchange(calls_, {});
   results_end_ = messages_.size();
 }
 

@@ -10,36 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-struct ShownThinking : Thinking {
-  bool shown = true;
-};
-
-// {"type": "enabled", "budget_tokens"}, "adaptive" or "disabled". An adaptive model decides for
-// itself, so one that cannot think just does not.
-ShownThinking read_thinking(Fields& fields, const ServedModel& model) {
-  ShownThinking thinking;
-  const json::value* value = fields.find("thinking");
-  if (!value) return thinking;
-  if (!value->is_object()) {
-    fields.fail("thinking", "\"thinking\" should be an object");
-    return thinking;
-  }
-  Fields inner(value->get_object(), "thinking.");
-  const std::string type = inner.string("type").value_or("");
-  if (type == "adaptive") {
-    thinking.wanted = chat::supports_thinking(model.chat_template);
-  } else if (type == "enabled") {
-    thinking.wanted = true;
-    if (const auto budget = inner.integer("budget_tokens", 1, INT64_MAX))
-      thinking.tokens_max = static_cast<std::uint64_t>(*budget);
-  } else if (type != "disabled") {
-    inner.fail("type", "\"thinking.type\" should be enabled, adaptive or disabled");
-  }
-  thinking.shown = inner.string("display").value_or("") != "omitted";
-  fields.take(inner);
-  return thinking;
-}
-
 // Says what Anthropic's choice says as chat does.
 Parsed<ToolUse> read_tool_use(Fields& fields, const json::object& request,
                               const ServedModel& model) {
@@ -69,25 +39,30 @@ Parsed<ToolUse> read_tool_use(Fields& fields, const json::object& request,
   return choose_tools(chosen, *std::move(tools), model);
 }
 
-// "output_config": {"format": {"type": "json_schema", "schema"}}
-AnswerFormat read_output_format(Fields& fields) {
+struct OutputConfig {
+  AnswerFormat format;
+  std::optional<std::uint64_t> thought_tokens_max;
+};
+
+// "output_config": {"format": {"type": "json_schema", "schema"}, "effort"}
+OutputConfig read_output_config(Fields& fields) {
   fields.refuse({"output_format"}, "use \"output_config\" instead");
+  OutputConfig found;
   const json::value* config = fields.find("output_config");
-  if (!config) return {};
+  if (!config) return found;
   if (!config->is_object()) {
     fields.fail("output_config", "\"output_config\" should be an object");
-    return {};
+    return found;
   }
   Fields inner(config->get_object(), "output_config.");
-  const json::value* format = inner.find("format");
-  if (!format) return {};
-  if (!format->is_object()) {
-    fields.fail("output_config.format", "\"output_config.format\" should be an object");
-    return {};
+  found.thought_tokens_max = read_effort(inner, "effort").tokens_max;
+  if (const json::value* format = inner.find("format"); format && format->is_object()) {
+    Fields said(format->get_object(), "output_config.format.");
+    found.format = read_typed_format(said, "");
+    inner.take(said);
+  } else if (format) {
+    inner.fail("format", "\"output_config.format\" should be an object");
   }
-  Fields said(format->get_object(), "output_config.format.");
-  AnswerFormat found = read_typed_format(said, "");
-  inner.take(said);
   fields.take(inner);
   return found;
 }
@@ -96,7 +71,7 @@ Parsed<Conversation> read_conversation(Fields& fields, const json::object& reque
                                        const Thinking& thinking, const ServedModel& model,
                                        const Tokenizer& tokenizer) {
   fields.refuse({"mcp_servers"}, "this server calls no other servers");
-  AnswerFormat format = read_output_format(fields);
+  OutputConfig config = read_output_config(fields);
   if (fields.error()) return *fields.error();
   auto talk = read_anthropic_talk(request);
   if (!talk)
@@ -111,7 +86,8 @@ Parsed<Conversation> read_conversation(Fields& fields, const json::object& reque
   return to_conversation(
       fields,
       {"messages", std::move(talk->messages), std::move(std::get<ToolUse>(tools)), options,
-       thinking.tokens_max, std::move(format)},
+       thinking.tokens_max ? thinking.tokens_max : config.thought_tokens_max,
+       std::move(config.format)},
       model, tokenizer);
 }
 
@@ -162,7 +138,7 @@ Parsed<MessagesRequest> parse_messages(std::string_view body, const ServedModel&
   prompt.sampling = read_sampling(fields, model, tokenizer);
   prompt.stop = read_stop_strings(fields, "stop_sequences");
   request.stream = fields.boolean("stream", false);
-  const ShownThinking thinking = read_thinking(fields, model);
+  const Thinking thinking = read_thinking(fields, model);
   request.show_thoughts = thinking.shown;
   prompt.repetition = read_repetition(fields, true);
   check_thinking(fields, "thinking", thinking.wanted, model);
@@ -185,7 +161,7 @@ Parsed<ConversationRequest> parse_count_tokens(std::string_view body, const Serv
   const json::object& object = std::get<json::object>(parsed);
   Fields fields(object);
   ConversationRequest request;
-  const ShownThinking thinking = read_thinking(fields, model);
+  const Thinking thinking = read_thinking(fields, model);
   check_thinking(fields, "thinking", thinking.wanted, model);
   if (auto error = take_conversation(read_conversation(fields, object, thinking, model, tokenizer),
                                      tokenizer, request))

@@ -185,6 +185,14 @@ TEST(AnthropicRequest, ThinkingIsEnabledAdaptiveOrDisabled) {
                                               "display": "omitted"})");
   EXPECT_EQ(std::get<MessagesRequest>(parsed).prompt.form.thought_tokens_max, 2000U);
   EXPECT_FALSE(std::get<MessagesRequest>(parsed).show_thoughts);
+  const auto bound = [](const std::string& rest) {
+    const auto asked = parse(kUser + (", \"thinking\": {\"type\": \"" + rest));
+    return std::get<MessagesRequest>(asked).prompt.form.thought_tokens_max;
+  };
+  const std::string effort = R"(, "output_config": {"effort": "low"})";
+  EXPECT_EQ(bound("adaptive\"}" + effort), 1024U);
+  EXPECT_EQ(bound("enabled\", \"budget_tokens\": 2000}" + effort), 2000U);
+  EXPECT_EQ(bound(R"(adaptive"}, "output_config": {"effort": "high"})"), std::nullopt);
   ServedModel simple = chat_model();
   simple.chat_template = chat::TemplateKind::kGemma3;
   EXPECT_EQ(

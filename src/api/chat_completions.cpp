@@ -16,15 +16,43 @@ constexpr std::int64_t kTopLogprobsMax = 20;
 
 // What would change the answer and is not computed yet, by name.
 void refuse_unsupported(Fields& fields) {
-  fields.refuse({"thinking"},
-                "say \"reasoning_effort\", or \"chat_template_kwargs\": "
-                "{\"enable_thinking\": true}");
   fields.refuse({"audio"}, "this model makes text only");
   fields.refuse({"web_search_options"}, "this server does not search the web");
   fields.refuse({"echo", "documents", "chat_template"}, "this server does not take it");
   if (const json::value* modalities = fields.find("modalities");
       modalities && *modalities != json::value(json::array{"text"}))
     fields.fail("modalities", "\"modalities\" other than [\"text\"] is not supported");
+}
+
+// "reasoning": {"effort", "max_tokens", "enabled", "exclude"}, as OpenRouter's clients say it.
+void read_reasoning(Fields& fields, Thinking& thinking) {
+  const json::value* value = fields.find("reasoning");
+  if (!value) return;
+  if (!value->is_object()) return fields.fail("reasoning", "\"reasoning\" should be an object");
+  Fields inner(value->get_object(), "reasoning.");
+  const Thinking effort = read_effort(inner, "effort");
+  const auto most = inner.integer("max_tokens", 1, INT64_MAX);
+  thinking.wanted |= inner.boolean("enabled", effort.wanted || most.has_value());
+  if (most)
+    thinking.tokens_max = static_cast<std::uint64_t>(*most);
+  else if (effort.tokens_max)
+    thinking.tokens_max = effort.tokens_max;
+  if (inner.boolean("exclude", false)) thinking.shown = false;
+  fields.take(inner);
+}
+
+// Any of the ways in which clients ask for thoughts.
+Thinking read_wish_to_think(Fields& fields, const ServedModel& model) {
+  Thinking thinking = read_thinking(fields, model);
+  read_reasoning(fields, thinking);
+  const Thinking effort = read_effort(fields, "reasoning_effort");
+  thinking.wanted |= effort.wanted;
+  if (!thinking.tokens_max) thinking.tokens_max = effort.tokens_max;
+  if (const auto budget = fields.integer("thinking_token_budget", -1, INT64_MAX)) {
+    thinking.tokens_max.reset();
+    if (*budget >= 0) thinking.tokens_max = static_cast<std::uint64_t>(*budget);
+  }
+  return thinking;
 }
 
 // Options of the template and bounds of the thought.
@@ -44,13 +72,10 @@ Talk read_options(Fields& fields, const ServedModel& model) {
     options.thinking = inner.boolean("enable_thinking", false);
     fields.take(inner);
   }
-  const Thinking effort = read_effort(fields, "reasoning_effort");
-  options.thinking |= effort.wanted;
-  talk.thought_tokens_max = effort.tokens_max;
-  if (const auto budget = fields.integer("thinking_token_budget", -1, INT64_MAX)) {
-    talk.thought_tokens_max.reset();
-    if (*budget >= 0) talk.thought_tokens_max = static_cast<std::uint64_t>(*budget);
-  }
+  const Thinking thinking = read_wish_to_think(fields, model);
+  options.thinking |= thinking.wanted;
+  talk.thought_tokens_max = thinking.tokens_max;
+  talk.thoughts_shown = thinking.shown;
   check_thinking(fields, "reasoning_effort", options.thinking, model);
   return talk;
 }
@@ -110,7 +135,8 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   auto read = read_conversation(fields, model, tokenizer);
   if (auto* error = std::get_if<ApiError>(&read)) return *error;
   request.conversation = std::move(std::get<Conversation>(read));
-  request.show_thoughts = fields.boolean("include_reasoning", true);
+  request.show_thoughts =
+      fields.boolean("include_reasoning", true) && request.conversation.thinking.shown;
   if (fields.error()) return *fields.error();
   fields.leave({"model"});
   request.unread = fields.unread();

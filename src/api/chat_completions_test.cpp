@@ -9,6 +9,7 @@ namespace g4::api {
 namespace {
 
 namespace json = boost::json;
+using testing::EndsWith;
 using testing::HasSubstr;
 
 constexpr const char* kTools =
@@ -42,6 +43,15 @@ TEST(ChatTools, AreShownToTheModelUnlessNoneMayBeCalled) {
                   .prompt.chat->one_call);
 }
 
+TEST(ChatTools, AreDeclaredAsObjectsThoughTheirSchemaForgetsIt) {
+  const auto declared = [](const std::string& type) {
+    return prompt_of(R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {)" +
+                     type + R"("properties": {"a": {"type": "string"}}}}}])");
+  };
+  EXPECT_EQ(declared(""), declared(R"("type": "object", )"));
+  EXPECT_EQ(declared(R"("type": null, )"), declared(R"("type": "object", )"));
+}
+
 TEST(ChatTools, ChoicesThatCannotBeAreRefused) {
   const auto error = [](const std::string& choice) {
     return std::get<ApiError>(parse(std::string(kTools) + R"(, "tool_choice": )" + choice));
@@ -50,6 +60,33 @@ TEST(ChatTools, ChoicesThatCannotBeAreRefused) {
                              R"({"type": "allowed_tools", "mode": "x", "tools": []})",
                              R"({"type": "function", "function": {"name": "h"}})"})
     EXPECT_EQ(error(choice).param, "tool_choice") << choice;
+}
+
+// The template alone would write the words behind the result and end the turn that goes on.
+TEST(ChatTools, WordsBesideACallStandBeforeIt) {
+  const auto prompt = [](const std::string& content, const std::string& rest) {
+    const std::string messages =
+        R"({"messages": [{"role": "user", "content": "x"},
+            {"role": "assistant", "reasoning": "hm", "content": )" +
+        content +
+        R"(, "tool_calls": [{"id": "1", "type": "function",
+                             "function": {"name": "f", "arguments": "{\"a\":1}"}}])" +
+        rest + "]}";
+    const auto parsed = parse_chat(messages, chat_model(), chat_tokenizer());
+    return chat_tokenizer().decode(std::get<ChatRequest>(parsed).prompt.prompt, false);
+  };
+  const std::string result = R"(}, {"role": "tool", "tool_call_id": "1", "content": "sun"})";
+  const std::string told =
+      "<|tool_call>call:f{a:1}<tool_call|>"
+      "<|tool_response>response:f{value:<|\"|>sun<|\"|>}<tool_response|>";
+  const std::string head = "<|turn>model\n<|channel>thought\nhm\n<channel|>";
+  for (const char* words : {R"("Let me see.")", R"([{"type": "text", "text": "Let me see."}])"})
+    EXPECT_THAT(prompt(words, result), EndsWith(head + "Let me see." + told)) << words;
+  for (const char* words : {"null", R"("")", "[]"})
+    EXPECT_THAT(prompt(words, result), EndsWith(head + told)) << words;
+  EXPECT_THAT(
+      prompt(R"("It shines.")", R"(, "tool_responses": [{"name": "f", "response": "sun"}]})"),
+      HasSubstr(told + "It shines.<turn|>"));
 }
 
 TEST(ChatFunctions, AreToolsByTheirFirstName) {
@@ -121,6 +158,29 @@ TEST(ChatThinking, IsSwitchedOnByTheNamesOfOthers) {
   EXPECT_THAT(prompt_of(R"("reasoning_effort": "low")"), HasSubstr("<|think|>"));
   EXPECT_THAT(prompt_of(R"("chat_template_kwargs": {"enable_thinking": true})"),
               HasSubstr("<|think|>"));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "adaptive"})"), HasSubstr("<|think|>"));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "disabled"})"), Not(HasSubstr("<|think|>")));
+  for (const char* wish : {R"({"effort": "high"})", R"({"max_tokens": 9})", R"({"enabled": true})"})
+    EXPECT_THAT(prompt_of(std::string(R"("reasoning": )") + wish), HasSubstr("<|think|>")) << wish;
+  for (const char* none :
+       {R"({"effort": "none"})", R"({"effort": "high", "enabled": false})", "{}"})
+    EXPECT_THAT(prompt_of(std::string(R"("reasoning": )") + none), Not(HasSubstr("<|think|>")));
+  EXPECT_THAT(prompt_of(R"("reasoning": "high")"), HasSubstr("error: \"reasoning\""));
+  EXPECT_THAT(prompt_of(R"("thinking": {"type": "on"})"), HasSubstr("error: \"thinking.type\""));
+  const auto bound = [](const std::string& fields) {
+    return std::get<ChatRequest>(parse(fields)).prompt.form.thought_tokens_max;
+  };
+  const std::string thinking = R"("thinking": {"type": "enabled", "budget_tokens": 7})";
+  EXPECT_EQ(bound(thinking), 7U);
+  EXPECT_EQ(bound(R"("reasoning": {"effort": "low", "max_tokens": 9})"), 9U);
+  EXPECT_EQ(bound(R"("reasoning": {"effort": "low"})"), 1024U);
+  EXPECT_FALSE(std::get<ChatRequest>(parse(R"("reasoning": {"effort": "low", "exclude": true})"))
+                   .show_thoughts);
+  EXPECT_FALSE(std::get<ChatRequest>(parse(R"("thinking": {"type": "adaptive",
+                                                          "display": "omitted"})"))
+                   .show_thoughts);
+  EXPECT_EQ(bound(thinking + R"(, "reasoning_effort": "low")"), 7U);
+  EXPECT_EQ(bound(thinking + R"(, "thinking_token_budget": -1)"), std::nullopt);
 }
 
 TEST(ChatStream, HiddenThoughtsAreCountedAndNotTold) {

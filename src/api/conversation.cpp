@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "api/declared_schema.h"
+
 namespace g4::api {
+namespace json = boost::json;
 namespace {
 
 // What this model does not perceive.
@@ -22,6 +25,36 @@ Status check_media(std::span<const chat::Message> messages, const ServedModel& m
               fmt::format("{}: this model does not hear: audio is not supported", part.media.part)};
       }
   return {};
+}
+
+std::vector<chat::Tool> declared(const SharedList<chat::Tool>& tools) {
+  std::vector<chat::Tool> declared(tools.begin(), tools.end());
+  for (chat::Tool& tool : declared) tool.parameters = declared_schema(tool.parameters);
+  return declared;
+}
+
+bool says_something(const chat::Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return !text->empty();
+  const auto* parts = std::get_if<std::vector<chat::Part>>(&content);
+  return parts && !parts->empty();
+}
+
+// Makes two messages of one with words and calls: of one the template would write the words behind
+// the results, where nobody said them, and close the turn in which the model is to go on. Words
+// beside Gemma's own form of results are the answer to them and stay.
+void speak_before_calling(std::vector<chat::Message>& messages) {
+  std::vector<chat::Message> spoken;
+  for (chat::Message& message : messages) {
+    if (!message.tool_calls.empty() && message.tool_responses.empty() &&
+        says_something(message.content)) {
+      chat::Message& words = spoken.emplace_back();
+      words.role = message.role;
+      words.reasoning = std::exchange(message.reasoning, {});
+      words.content = std::exchange(message.content, {});
+    }
+    spoken.push_back(std::move(message));
+  }
+  messages = std::move(spoken);
 }
 
 }  // namespace
@@ -44,20 +77,20 @@ Parsed<Conversation> to_conversation(Fields& fields, Talk talk, const ServedMode
   auto grammars = write_grammars(talk.format, talk.tool_use, tokenizer);
   if (auto* error = std::get_if<ApiError>(&grammars)) return *std::move(error);
   tell_format(talk.format, talk.messages);
+  speak_before_calling(talk.messages);
   if (const Status media = check_media(talk.messages, model); !media)
     return from_chat(media.error(), talk.list);
   auto media = read_media(fields, talk.messages);
   if (auto* error = std::get_if<ApiError>(&media)) return *error;
   put_media_first(talk.messages);
-  const SharedList<chat::Tool>& tools = talk.tool_use.tools;
-  auto rendered = chat::render(model.chat_template, talk.messages,
-                               std::span(tools.begin(), tools.size()), talk.options);
+  auto rendered =
+      chat::render(model.chat_template, talk.messages, declared(talk.tool_use.tools), talk.options);
   if (!rendered) return from_chat(rendered.error(), talk.list);
   return Conversation{*std::move(rendered),
                       std::move(std::get<std::vector<RequestMedium>>(media)),
                       std::move(talk.tool_use),
                       std::move(talk.list),
-                      {talk.options.thinking, talk.thought_tokens_max},
+                      {talk.options.thinking, talk.thought_tokens_max, talk.thoughts_shown},
                       std::move(std::get<AnswerGrammars>(grammars))};
 }
 
@@ -81,6 +114,30 @@ Thinking read_effort(Fields& fields, std::string_view key) {
                                  "xhigh or max",
                                  fields.path(key), *effort));
   return {true, std::nullopt};
+}
+
+Thinking read_thinking(Fields& fields, const ServedModel& model) {
+  Thinking thinking;
+  const json::value* value = fields.find("thinking");
+  if (!value) return thinking;
+  if (!value->is_object()) {
+    fields.fail("thinking", "\"thinking\" should be an object");
+    return thinking;
+  }
+  Fields inner(value->get_object(), "thinking.");
+  const std::string type = inner.string("type").value_or("");
+  if (type == "adaptive") {
+    thinking.wanted = chat::supports_thinking(model.chat_template);
+  } else if (type == "enabled") {
+    thinking.wanted = true;
+    if (const auto budget = inner.integer("budget_tokens", 1, INT64_MAX))
+      thinking.tokens_max = static_cast<std::uint64_t>(*budget);
+  } else if (type != "disabled") {
+    inner.fail("type", "\"thinking.type\" should be enabled, adaptive or disabled");
+  }
+  thinking.shown = inner.string("display").value_or("") != "omitted";
+  fields.take(inner);
+  return thinking;
 }
 
 void check_thinking(Fields& fields, std::string_view key, bool wanted, const ServedModel& model) {

@@ -19,6 +19,7 @@ namespace g4::api {
 struct Thinking {
   bool wanted = false;
   std::optional<std::uint64_t> tokens_max;
+  bool shown = true;
 };
 
 struct Conversation {
@@ -55,6 +56,7 @@ struct Talk {
   chat::ChatOptions options;
   std::optional<std::uint64_t> thought_tokens_max = {};
   AnswerFormat format = {};
+  bool thoughts_shown = true;
 };
 
 // `fields`: the request, for what it says of all media. Refuses what this model does not perceive.
@@ -66,6 +68,10 @@ void shape_answer(const Conversation& conversation, GenerateRequest& prompt);
 // OpenAI's efforts: none (as if it were absent) does not think; minimal, low and medium think
 // within 256, 1,024 and 8,192 tokens, the others without a bound.
 Thinking read_effort(Fields& fields, std::string_view key);
+// "thinking": {"type": "enabled", "budget_tokens"}, "adaptive" or "disabled", as Anthropic's
+// clients say it and others took it over. An adaptive model decides for itself, so one that cannot
+// think just does not.
+Thinking read_thinking(Fields& fields, const ServedModel& model);
 // Fails at `key` if thoughts are wanted of a model that has none.
 void check_thinking(Fields& fields, std::string_view key, bool wanted, const ServedModel& model);
 

@@ -110,10 +110,10 @@ Result<ImagePart> read_image(const chat::MediaSource& source, Fields& options,
   const auto detail = options.string("detail");
   if (detail == "low")
     image.budget = ImageBudget::k70;
-  else if (detail == "high")
+  else if (detail == "high" || detail == "original")
     image.budget = ImageBudget::k1120;
   else if (detail && !detail->empty() && *detail != "auto")
-    options.fail("detail", fmt::format("\"{}\" should be auto, low or high, not \"{}\"",
+    options.fail("detail", fmt::format("\"{}\" should be auto, low, high or original, not \"{}\"",
                                        options.path("detail"), *detail));
   read_budget(options, image.budget);
   if (const auto page = options.integer("page", 1, INT32_MAX))

@@ -31,6 +31,7 @@ TEST(Media, BudgetsOfRequestAndImage) {
   EXPECT_EQ(budget("\"data:;base64,aGVs\""), ImageBudget::k280);
   EXPECT_EQ(budget("{" + url + R"(, "detail": "low"})"), ImageBudget::k70);
   EXPECT_EQ(budget("{" + url + R"(, "detail": "high"})"), ImageBudget::k1120);
+  EXPECT_EQ(budget("{" + url + R"(, "detail": "original"})"), ImageBudget::k1120);
   EXPECT_EQ(budget("{" + url + R"(, "max_soft_tokens": "auto"})"), ImageBudget::kAuto);
   const std::string request = R"(, "mm_processor_kwargs": {"max_soft_tokens": 560})";
   EXPECT_EQ(budget("{" + url + "}", request), ImageBudget::k560);

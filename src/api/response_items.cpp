@@ -16,11 +16,14 @@ namespace {
 
 constexpr std::string_view kCarriedThought = "gemma4:";
 
-// Messages may come without a type, as OpenAI's clients write them.
+// Messages and references may come without a type, as OpenAI's clients write them.
 Result<std::string> type_of(const json::object& item, std::string_view path) {
   const auto type = G4_TRY(optional_string(item, "type", path));
   if (type) return *type;
   if (find(item, "role") != nullptr) return std::string("message");
+  const bool only_names = std::ranges::all_of(
+      item, [](const auto& member) { return member.value().is_null() || member.key() == "id"; });
+  if (only_names && find(item, "id") != nullptr) return std::string("item_reference");
   return wrong(in(path, "type"), "is missing");
 }
 

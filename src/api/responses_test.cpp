@@ -299,9 +299,9 @@ TEST(StoredResponses, AreGoneOnFrom) {
       prompt_of(tools + R"("previous_response_id": "resp_k2", "input": "y")");
   EXPECT_THAT(chained, HasSubstr("<tool_response|>done<turn|>\n<|turn>user\ny<turn|>"));
   EXPECT_EQ(prompt_of(tools + R"("input": [{"type": "item_reference", "id": "msg_k1_in0"},
-                {"type": "item_reference", "id": "rs_k1_0"}, {"type": "item_reference", "id": "fc_k1_1"},
+                {"id": "rs_k1_0"}, {"type": "item_reference", "id": "fc_k1_1"},
                 {"type": "function_call_output", "call_id": "call_k1_1", "output": "one"},
-                {"type": "item_reference", "id": "msg_k2_0"}, {"role": "user", "content": "y"}])"),
+                {"type": null, "id": "msg_k2_0"}, {"role": "user", "content": "y"}])"),
             chained);
   stored.clear();
 }

@@ -52,6 +52,8 @@ json::object model_object(const ServedModel& model, const Tokenizer& tokenizer) 
   // Anthropic's.
   object["type"] = "model";
   object["display_name"] = model.id;
+  object["max_input_tokens"] = model.context_tokens_max;
+  object["max_tokens"] = model.context_tokens_max;
   object["created_at"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(model.created));
   return object;
 }

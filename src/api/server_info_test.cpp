@@ -35,7 +35,8 @@ TEST(ServerInfo, TheModelInTheWordsOfAllClients) {
   const json::object& model = body.at("data").at(0).as_object();
   EXPECT_EQ(model.at("id"), "google/gemma");
   EXPECT_EQ(model.at("object"), "model");
-  EXPECT_EQ(model.at("max_model_len"), 1000);
+  for (const char* key : {"max_model_len", "max_input_tokens", "max_tokens"})
+    EXPECT_EQ(model.at(key), 1000) << key;
   EXPECT_EQ(model.at("permission").at(0).at("allow_sampling"), true);
   EXPECT_EQ(model.at("created_at"), "2024-11-24T01:39:05Z");
   EXPECT_EQ(model.at("meta"), (json::object{{"n_vocab", chat_tokenizer().size()},

@@ -95,6 +95,13 @@ Parsed<std::string> input_items(const StoredResponse& response, const ItemPage& 
   return to_json(body);
 }
 
+ApiError cannot_cancel(std::string_view id) {
+  return invalid("response_id",
+                 fmt::format("\"{}\" is complete: only responses made in the background can be "
+                             "cancelled. To end one while it is made close its connection",
+                             id));
+}
+
 std::string deleted_response(std::string_view id) {
   return to_json(json::object{{"id", id}, {"object", "response"}, {"deleted", true}});
 }

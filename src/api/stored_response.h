@@ -54,6 +54,8 @@ struct ItemPageQuery {
 };
 Parsed<ItemPage> read_item_page(const ItemPageQuery& query);
 Parsed<std::string> input_items(const StoredResponse& response, const ItemPage& page);
+// Of one that is to be cancelled: clients wait for every answer, so it is complete by then.
+ApiError cannot_cancel(std::string_view id);
 // The answer to DELETE.
 std::string deleted_response(std::string_view id);
 

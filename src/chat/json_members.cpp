@@ -2,16 +2,64 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 namespace g4::chat::json_members {
+namespace {
 
 namespace json = boost::json;
+
+enum class Unit : std::uint8_t { kWhole, kLeading, kTrailing };
+
+constexpr std::size_t kUnitBytes = std::string_view("\\ud83d").size();
+
+// Of the escape that `text` begins with; none if that is another one.
+std::optional<Unit> utf16_unit(std::string_view text) {
+  if (text.size() < kUnitBytes || !text.starts_with("\\u")) return std::nullopt;
+  unsigned unit = 0;
+  const char* end = text.data() + kUnitBytes;
+  if (std::from_chars(text.data() + 2, end, unit, 16).ptr != end) return std::nullopt;
+  if (unit >= 0xD800 && unit < 0xDC00) return Unit::kLeading;
+  return unit >= 0xDC00 && unit < 0xE000 ? Unit::kTrailing : Unit::kWhole;
+}
+
+// JSON with U+FFFD for each half of a character.
+std::string with_whole_characters(std::string_view json) {
+  std::string whole;
+  while (true) {
+    const std::size_t escape = std::min(json.find('\\'), json.size());
+    whole += json.substr(0, escape);
+    json.remove_prefix(escape);
+    if (json.empty()) return whole;
+    const auto unit = utf16_unit(json);
+    std::size_t bytes = unit ? kUnitBytes : std::min<std::size_t>(2, json.size());
+    const bool pair = unit == Unit::kLeading && utf16_unit(json.substr(bytes)) == Unit::kTrailing;
+    if (pair) bytes *= 2;
+    const bool half = !pair && (unit == Unit::kLeading || unit == Unit::kTrailing);
+    whole += half ? std::string_view("\\ufffd") : json.substr(0, bytes);
+    json.remove_prefix(bytes);
+  }
+}
+
+bool is_half_character(const boost::system::error_code& bad) {
+  return bad == json::error::illegal_leading_surrogate ||
+         bad == json::error::illegal_trailing_surrogate ||
+         bad == json::error::expected_utf16_escape;
+}
+
+}  // namespace
 
 Result<json::value> read_json(std::string_view text) {
   json::parse_options options;
   options.max_depth = kNestingMax;
   json::parser parser({}, options);
   boost::system::error_code bad;
-  const std::size_t read = parser.write(text, bad);
+  std::size_t read = parser.write(text, bad);
+  if (is_half_character(bad)) {
+    parser.reset();
+    read = parser.write(with_whole_characters(text), bad);
+  }
   if (bad == json::error::too_deep)
     return Error{fmt::format("is nested more than {} deep", kNestingMax)};
   if (bad) return Error{fmt::format("is not valid JSON: {} at byte {}", bad.message(), read)};

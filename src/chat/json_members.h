@@ -18,7 +18,8 @@ namespace g4::chat::json_members {
 // and writers recurse, so it must stay far below what the stack of a thread holds.
 inline constexpr std::size_t kNestingMax = 128;
 
-// Nested at most kNestingMax deep. The Error goes on behind a name: "is not valid JSON: ...".
+// Nested at most kNestingMax deep. Halves of a character that JavaScript has cut in two ("\ud83d"
+// alone) are read as U+FFFD. The Error goes on behind a name: "is not valid JSON: ...".
 Result<boost::json::value> read_json(std::string_view text);
 
 Error wrong(std::string_view path, std::string_view sentence);

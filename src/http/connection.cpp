@@ -12,6 +12,8 @@
 #include <boost/asio/write.hpp>
 #include <exception>
 
+#include "http/sse.h"
+
 namespace g4 {
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -229,7 +231,7 @@ HttpHeaders Connection::cors_headers(const HttpRequest& request) const {
   const auto origin = request.header("origin");
   if (allowed != "*" && (!origin || *origin != allowed)) return {{"Vary", "Origin"}};
   return {{"Access-Control-Allow-Origin", allowed},
-          {"Access-Control-Expose-Headers", "x-request-id"},
+          {"Access-Control-Expose-Headers", "x-request-id, request-id"},
           {"Vary", "Origin"}};
 }
 
@@ -254,10 +256,12 @@ void Connection::pump() {
   if (!out_.empty()) return send_some();
   if (end == ExchangeCore::End::kComplete) return exchange_over(HttpAccess::Outcome::kAnswered);
   if (end == ExchangeCore::End::kBroken) return exchange_over(HttpAccess::Outcome::kAborted);
+  if (core_ && core_->is_open_event_stream()) expect_event();
 }
 
 void Connection::send_some() {
   write_pending_ = true;
+  quiet_deadline_ = Clock::time_point::max();
   write_deadline_ = Clock::now() + host_.options().write_time_max / 2;
   unconfirmed_bytes_.reset();
   watch_deadlines();
@@ -281,6 +285,7 @@ void Connection::on_sent(error_code ec, std::size_t bytes) {
 
 void Connection::exchange_over(HttpAccess::Outcome outcome) {
   const std::shared_ptr<ExchangeCore> core = std::exchange(core_, nullptr);
+  quiet_deadline_ = Clock::time_point::max();
   const bool again = core->keeps_alive() && outcome == HttpAccess::Outcome::kAnswered;
   const bool until_close = core->request().version_minor == 0;
   core->detach();
@@ -332,6 +337,11 @@ void Connection::close(Close how) {
 
 // --- deadlines
 
+void Connection::expect_event() {
+  quiet_deadline_ = Clock::now() + host_.options().quiet_time_max;
+  watch_deadlines();
+}
+
 void Connection::expect_input() {
   const ServerOptions& options = host_.options();
   const Phase now = reader_.header_done() ? Phase::kBody
@@ -348,7 +358,7 @@ void Connection::expect_input() {
 
 // One timer for all; it may ring early, then looks again. So most new deadlines touch no timer.
 void Connection::watch_deadlines() {
-  const Clock::time_point next = std::min(read_deadline_, write_deadline_);
+  const Clock::time_point next = std::min({read_deadline_, write_deadline_, quiet_deadline_});
   if (next >= timer_at_) return;
   timer_at_ = next;
   timer_.expires_at(next);
@@ -377,6 +387,10 @@ void Connection::on_deadline() {
       refuse(408, "the request did not arrive in time");
     else
       return close(Close::kPlain);
+  }
+  if (now >= quiet_deadline_ && core_) {
+    expect_event();
+    core_->write(sse_comment("keep-alive"));
   }
   watch_deadlines();
 }

@@ -71,6 +71,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void watch_deadlines();
   void on_deadline();
   bool client_reads();
+  void expect_event();
   void expect_input();  // sets read_deadline_ by how far the request has come
 
   boost::asio::ip::tcp::socket socket_;
@@ -100,6 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::kIdle;
   Clock::time_point read_deadline_ = Clock::time_point::max();
   Clock::time_point write_deadline_ = Clock::time_point::max();
+  Clock::time_point quiet_deadline_ = Clock::time_point::max();  // of an event stream
   Clock::time_point timer_at_ = Clock::time_point::max();
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "http/exchange_core.h"
+#include "http/sse.h"
 
 namespace g4 {
 namespace {
@@ -84,6 +85,8 @@ void ExchangeCore::start_stream(int status, const HttpHeaders& headers) {
                                             : Framing::kChunked,
               0);
   if (bodyless) framing_ = Framing::kNone;
+  const auto type = headers.find("content-type");
+  event_stream_ = !bodyless && type && type->starts_with(kSseContentType);
   bytes_queued_ += queue_.size();
   wake();
 }
@@ -193,6 +196,11 @@ void ExchangeCore::detach() {
 bool ExchangeCore::keeps_alive() const {
   Lock lock(mutex_);
   return keep_alive_;
+}
+
+bool ExchangeCore::is_open_event_stream() const {
+  Lock lock(mutex_);
+  return event_stream_ && end_ == End::kOpen;
 }
 
 bool ExchangeCore::complete() const {

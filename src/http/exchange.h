@@ -25,7 +25,8 @@ class StreamWriter {
 
   // Queues a piece of the body. False once the client is gone, and when it reads so slowly that
   // ServerOptions::queue_bytes_max are waiting already behind the piece that goes next: it is
-  // dropped then (a producer of tokens must not be held up). A piece may be of any size.
+  // dropped then (a producer of tokens must not be held up). A piece may be of any size; of an
+  // event stream it ends with an event, as comments may be sent between pieces.
   bool write(std::string_view piece);
   // The body is complete. on_client_gone is not called after this.
   void finish();

@@ -53,6 +53,7 @@ class ExchangeCore {
   bool must_reset() const EXCLUDES(mutex_);
   void detach() EXCLUDES(mutex_);
   bool keeps_alive() const EXCLUDES(mutex_);
+  bool is_open_event_stream() const EXCLUDES(mutex_);
   bool complete() const EXCLUDES(mutex_);  // the answer is whole, though perhaps not yet sent
   int status() const EXCLUDES(mutex_);     // 0: none yet
   std::size_t bytes_queued() const EXCLUDES(mutex_);  // in all
@@ -73,6 +74,7 @@ class ExchangeCore {
   int status_ GUARDED_BY(mutex_) = 0;
   End end_ GUARDED_BY(mutex_) = End::kOpen;
   bool keep_alive_ GUARDED_BY(mutex_) = false;
+  bool event_stream_ GUARDED_BY(mutex_) = false;
   bool gone_ GUARDED_BY(mutex_) = false;
   bool wake_posted_ GUARDED_BY(mutex_) = false;
 };

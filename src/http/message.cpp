@@ -22,8 +22,9 @@ bool is_token_char(char c) {
 
 // Framing and identity are decided in one place, response_head.
 bool is_servers_own(std::string_view name) {
-  for (std::string_view own : {"content-length", "transfer-encoding", "connection", "keep-alive",
-                               "date", "server", "x-request-id", "trailer", "upgrade"})
+  for (std::string_view own :
+       {"content-length", "transfer-encoding", "connection", "keep-alive", "date", "server",
+        "x-request-id", "request-id", "trailer", "upgrade"})
     if (iequals(name, own)) return true;
   return false;
 }
@@ -165,8 +166,10 @@ std::string response_head(const HeadFacts& facts, const HttpHeaders& headers,
                           const HttpHeaders& more) {
   assert(facts.status >= 200 && facts.status <= 599);
   std::string head = fmt::format(
-      "HTTP/1.1 {} {}\r\nServer: gemma4/{}\r\nDate: {}\r\nx-request-id: {}\r\n", facts.status,
-      reason_phrase(facts.status), G4_VERSION, http_date(facts.now_seconds), facts.request_id);
+      "HTTP/1.1 {} {}\r\nServer: gemma4/{}\r\nDate: {}\r\nx-request-id: {}\r\n"
+      "request-id: {}\r\n",
+      facts.status, reason_phrase(facts.status), G4_VERSION, http_date(facts.now_seconds),
+      facts.request_id, facts.request_id);
   append_checked(head, headers);
   append_checked(head, more);
   if (facts.framing == Framing::kLength)

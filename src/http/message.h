@@ -55,7 +55,7 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   std::string remote_address;  // without the port
-  std::string id;              // also sent back as x-request-id
+  std::string id;              // also sent back as x-request-id, and as Anthropic's request-id
   int version_minor = 1;       // of HTTP/1.x
   bool keep_alive = false;     // the client's wish
 

@@ -54,6 +54,9 @@ struct ServerOptions {
   // A client is dropped when it has confirmed no byte for this long (looked at twice in that time,
   // so after half of it at the earliest).
   std::chrono::milliseconds write_time_max{20'000};
+  // After this long without a word an event stream says a comment: proxies and clients give up on
+  // what is silent for a minute or five, and a long prompt takes longer.
+  std::chrono::milliseconds quiet_time_max{15'000};
   std::chrono::milliseconds linger_time_max{1'000};  // for the client to close after us
 
   // Empty: no CORS. "*" or one origin: its pages may read answers, and preflights are answered.

@@ -55,6 +55,29 @@ TEST_F(HttpServerTest, StreamArrivesPieceByPiece) {
   EXPECT_EQ(held_.gone, 0);
 }
 
+TEST_F(HttpServerTest, ASilentEventStreamIsKeptAliveByComments) {
+  ServerOptions options;
+  options.quiet_time_max = milliseconds(20);
+  start(options);
+  TestClient client(port());
+  client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
+  const StreamPtr stream = held_.stream();
+  EXPECT_TRUE(
+      client.read_until(": keep-alive\n\n"));  // before the first event, as in a long prompt
+  EXPECT_TRUE(stream->write("data: 1\n\n"));
+  EXPECT_TRUE(client.read_until("data: 1\n\n"));
+  client.forget();
+  EXPECT_TRUE(client.read_until(": keep-alive\n\n"));  // and between events
+  EXPECT_TRUE(client.read_until(": keep-alive\n\n"));
+  stream->finish();
+  EXPECT_TRUE(client.read_until("\r\n0\r\n\r\n"));
+  client.forget();
+  client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(client.read_answer().body, "hello");
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(client.received(), "");  // nothing is said behind the end
+}
+
 TEST_F(HttpServerTest, AbortIsSeenAsABrokenBody) {
   start();
   TestClient client(port());

@@ -21,7 +21,7 @@ TEST(ResponseHead, WholeAndExact) {
                            .now_seconds = 784111777},
                           {{"Content-Type", "text/plain"}}),
             "HTTP/1.1 200 OK\r\nServer: gemma4/" G4_VERSION
-            "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nx-request-id: r1\r\n"
+            "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nx-request-id: r1\r\nrequest-id: r1\r\n"
             "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\n");
 }
 

@@ -57,6 +57,7 @@ void ResponsesRoutes::add_to(Router& router) {
   router.add("POST", "/v1/responses/input_tokens", [this](ExchangePtr x) { count(std::move(x)); });
   router.add("GET", "/v1/responses/{id}", [this](ExchangePtr x) { get(*x); });
   router.add("DELETE", "/v1/responses/{id}", [this](ExchangePtr x) { erase(*x); });
+  router.add("POST", "/v1/responses/{id}/cancel", [this](ExchangePtr x) { cancel(*x); });
   router.add("GET", "/v1/responses/{id}/input_items", [this](ExchangePtr x) { list_input(*x); });
 }
 
@@ -106,6 +107,11 @@ void ResponsesRoutes::erase(Exchange& exchange) {
   const std::string_view id = exchange.request().param("id");
   if (!store_.erase(id)) return respond_error(exchange, api::no_such_response(id));
   exchange.respond(json_response(200, api::deleted_response(id)));
+}
+
+void ResponsesRoutes::cancel(Exchange& exchange) const {
+  const std::string_view id = exchange.request().param("id");
+  respond_error(exchange, store_.find(id) ? api::cannot_cancel(id) : api::no_such_response(id));
 }
 
 void ResponsesRoutes::list_input(Exchange& exchange) const {

@@ -28,6 +28,7 @@ class ResponsesRoutes {
   void count(ExchangePtr exchange);
   void get(Exchange& exchange) const;
   void erase(Exchange& exchange);
+  void cancel(Exchange& exchange) const;
   void list_input(Exchange& exchange) const;
 
   Service& service_;

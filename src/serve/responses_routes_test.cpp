@@ -11,15 +11,17 @@
 namespace g4 {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 // All that comes back, head included.
-std::string post(std::uint16_t port, std::string_view body) {
+std::string post(std::uint16_t port, std::string_view body,
+                 std::string_view path = "/v1/responses") {
   boost::asio::ip::tcp::iostream connection("127.0.0.1", std::to_string(port));
   connection << fmt::format(
-                    "POST /v1/responses HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                    "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                     "Content-Length: {}\r\n\r\n{}",
-                    body.size(), body)
+                    path, body.size(), body)
              << std::flush;
   std::ostringstream all;
   all << connection.rdbuf();
@@ -59,6 +61,17 @@ TEST_F(ResponsesRoutesTest, AWholeAnswerThatBreaksIsAnError) {
   start(20);
   EXPECT_THAT(post(server_->port(), R"({"input": "x", "ignore_eos": true})"),
               HasSubstr("HTTP/1.1 500 "));
+}
+
+TEST_F(ResponsesRoutesTest, WhatIsCompleteCannotBeCancelled) {
+  start(std::nullopt);
+  const std::string made = post(server_->port(), R"({"input": "x", "max_output_tokens": 2})");
+  const std::string id = made.substr(made.find("resp_"), std::string_view("resp_").size() + 24);
+  const std::string path = "/v1/responses/" + id + "/cancel";
+  EXPECT_THAT(post(server_->port(), "", path),
+              AllOf(HasSubstr("HTTP/1.1 400 "), HasSubstr("is complete")));
+  EXPECT_THAT(post(server_->port(), "", "/v1/responses/resp_1/cancel"),
+              AllOf(HasSubstr("HTTP/1.1 404 "), HasSubstr("not_found")));
 }
 
 TEST_F(ResponsesRoutesTest, AStreamEndsWithItsResponse) {
