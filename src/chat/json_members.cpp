@@ -42,12 +42,6 @@ std::string with_whole_characters(std::string_view json) {
   }
 }
 
-bool is_half_character(const boost::system::error_code& bad) {
-  return bad == json::error::illegal_leading_surrogate ||
-         bad == json::error::illegal_trailing_surrogate ||
-         bad == json::error::expected_utf16_escape;
-}
-
 }  // namespace
 
 Result<json::value> read_json(std::string_view text) {
@@ -56,9 +50,12 @@ Result<json::value> read_json(std::string_view text) {
   json::parser parser({}, options);
   boost::system::error_code bad;
   std::size_t read = parser.write(text, bad);
-  if (is_half_character(bad)) {
-    parser.reset();
-    read = parser.write(with_whole_characters(text), bad);
+  if (bad && bad != json::error::too_deep) {
+    const std::string whole = with_whole_characters(text);
+    if (whole != text) {
+      parser.reset();
+      read = parser.write(whole, bad);
+    }
   }
   if (bad == json::error::too_deep)
     return Error{fmt::format("is nested more than {} deep", kNestingMax)};
