@@ -28,7 +28,8 @@ class GrammarText {
 
 Result<GrammarText> write_grammar(const Constraint& constraint, const MarkerTokens& tokens);
 
-// Whether calls can be held to this schema of a tool's arguments: fails where write_grammar() would.
+// Whether calls can be held to this schema of a tool's arguments: fails where write_grammar()
+// would.
 Status check_parameters(const boost::json::value& parameters);
 
 }  // namespace g4::grammar
