@@ -31,7 +31,7 @@ class SchemaGenerator {
     boost::json::object properties{{"kind", {{"enum", {"a", "b", "c", 7, nullptr}}}}};
     for (const char* name : {"p1", "p2", "p3"}) properties[name] = simple();
     boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
-    if (chance(50)) schema["required"] = {"kind"};
+    if (chance(50)) schema["required"] = boost::json::array({"kind"});
     if (chance(30)) schema["additionalProperties"] = false;
     boost::json::array all;
     for (std::uint32_t i = 1 + below(2); i > 0; --i) all.push_back(condition());
