@@ -120,9 +120,9 @@ Parsed<ChatRequest> parse_chat(std::string_view body, const ServedModel& model,
   Fields fields(object);
   ChatRequest request;
   read_generation(fields, model, tokenizer, request.prompt);
-  auto most = fields.integer("max_tokens", 1, INT64_MAX);
-  if (const auto newer = fields.integer("max_completion_tokens", 1, INT64_MAX)) most = newer;
-  if (most) request.prompt.output_tokens_max = static_cast<std::uint64_t>(*most);
+  auto& most = request.prompt.output_tokens_max;
+  most = read_output_tokens_max(fields, "max_tokens", 1, most);
+  most = read_output_tokens_max(fields, "max_completion_tokens", 1, most);
   const auto top = fields.integer("top_logprobs", 0, kTopLogprobsMax);
   if (fields.boolean("logprobs", false))
     request.prompt.sampling.logprobs = static_cast<std::uint32_t>(top.value_or(0));

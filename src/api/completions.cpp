@@ -126,17 +126,15 @@ Parsed<CompletionRequest> parse_completion(std::string_view body, const ServedMo
   CompletionRequest request;
   GenerateRequest shared;
   read_generation(fields, model, tokenizer, shared);
-  shared.output_tokens_max = kOutputTokensDefault;
   shared.repetition = read_repetition(fields, false);  // raw text may be anything
   auto grammars = write_grammars(read_answer_format(fields), {}, tokenizer);
-  if (const auto most = fields.integer("max_tokens", 0, INT64_MAX))
-    shared.output_tokens_max = static_cast<std::uint64_t>(*most);
+  shared.output_tokens_max = read_output_tokens_max(fields, "max_tokens", 0, kOutputTokensDefault);
   if (const auto top = fields.integer("logprobs", 0, 100))
     shared.sampling.logprobs = static_cast<std::uint32_t>(*top);
   request.echo = fields.boolean("echo", false);
   if (request.echo && shared.sampling.logprobs && !shared.prompt_logprobs)
     shared.prompt_logprobs = shared.sampling.logprobs;
-  if (*shared.output_tokens_max == 0 && !request.echo && !shared.prompt_logprobs)
+  if (shared.output_tokens_max == 0U && !request.echo && !shared.prompt_logprobs)
     fields.fail("max_tokens", "\"max_tokens\" is 0, which only makes sense with \"echo\"");
 
   read_prompts(fields, tokenizer, request);

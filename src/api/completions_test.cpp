@@ -71,7 +71,7 @@ TEST(Completions, ErrorsNameTheField) {
       {R"({"prompt": "a", "temperature": 3})", "temperature", "0 to 2"},
       {R"({"prompt": "a", "temperature": "hot"})", "temperature", "number"},
       {R"({"prompt": "a", "top_p": -0.1})", "top_p", "0 to 1"},
-      {R"({"prompt": "a", "max_tokens": -1})", "max_tokens", "is -1, expected 0 or more"},
+      {R"({"prompt": "a", "max_tokens": -2})", "max_tokens", "is -2, expected 0 or more"},
       {R"({"prompt": "a", "max_tokens": "4"})", "max_tokens", "a whole number, 0 or more"},
       {R"({"prompt": "a", "max_tokens": 0})", "max_tokens", "echo"},
       {R"({"prompt": "a", "n": 0})", "n", "1 to 128"},
@@ -181,6 +181,17 @@ TEST(Chat, BaseModelHasNoTemplateAndSaysSo) {
       parse_chat(R"({"messages": [{"role": "user", "content": "x"}]})", base, tokenizer());
   ASSERT_TRUE(std::holds_alternative<ApiError>(parsed));
   EXPECT_THAT(std::get<ApiError>(parsed).message, HasSubstr("template"));
+}
+
+// LM Studio's and llama.cpp's way to say that there is no limit.
+TEST(Completions, MinusOneTokenIsNoLimit) {
+  const auto most = [](const std::string& field) {
+    const auto parsed = parse_completion(R"({"prompt": "a")" + field + "}", served(), tokenizer());
+    return std::get<CompletionRequest>(parsed).prompts.front().output_tokens_max;
+  };
+  EXPECT_EQ(most(R"(, "max_tokens": -1)"), std::nullopt);
+  EXPECT_EQ(most(R"(, "max_tokens": 3)"), 3U);
+  EXPECT_EQ(most(""), 16U);
 }
 
 TEST(Completions, PromptFormsAndBos) {

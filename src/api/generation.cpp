@@ -80,6 +80,15 @@ std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key)
   return stops;
 }
 
+std::optional<std::uint64_t> read_output_tokens_max(Fields& fields, std::string_view key,
+                                                    std::int64_t least,
+                                                    std::optional<std::uint64_t> otherwise) {
+  const json::value* value = fields.find(key);
+  if (value && *value == -1) return std::nullopt;
+  const auto most = fields.integer(key, least, INT64_MAX);
+  return most ? static_cast<std::uint64_t>(*most) : otherwise;
+}
+
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
                      GenerateRequest& request) {
   const auto vocab = static_cast<std::int64_t>(tokenizer.size());

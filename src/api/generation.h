@@ -37,6 +37,10 @@ std::vector<std::string> read_stop_strings(Fields& fields, std::string_view key)
 // caller's.
 void read_generation(Fields& fields, const ServedModel& model, const Tokenizer& tokenizer,
                      GenerateRequest& request);
+// `least` or more, or -1, as LM Studio's and llama.cpp's clients say that there is no limit.
+std::optional<std::uint64_t> read_output_tokens_max(Fields& fields, std::string_view key,
+                                                    std::int64_t least,
+                                                    std::optional<std::uint64_t> otherwise);
 // vLLM's "repetition_detection": when an output counts as stuck and is ended. `false`: never.
 // `watched`: whether outputs are looked at that the request says nothing of.
 std::optional<RepetitionLimits> read_repetition(Fields& fields, bool watched);

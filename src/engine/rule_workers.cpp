@@ -4,6 +4,7 @@
 
 #include <cassert>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace g4 {
@@ -64,6 +65,7 @@ Result<NextTokens> AskedRule::next(std::optional<TokenId> accepted) {
 RuleWorkers::RuleWorkers(std::uint32_t threads_max, std::function<void()> on_answer)
     : threads_max_(threads_max), on_answer_(std::move(on_answer)) {
   assert(threads_max > 0);
+  threads_.emplace_back([this] { work(); });
 }
 
 RuleWorkers::~RuleWorkers() {
@@ -83,8 +85,16 @@ void RuleWorkers::ask(const std::shared_ptr<AskedRule>& rule, std::optional<Toke
     asked_.push_back(rule);
     all_busy = idle_ < asked_.size();
   }
-  if (all_busy && threads_.size() < threads_max_) threads_.emplace_back([this] { work(); });
+  if (all_busy && threads_.size() < threads_max_) add_thread();
   wake_.notify_one();
+}
+
+void RuleWorkers::add_thread() {
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {  // no more are to be had: these must do
+    threads_max_ = static_cast<std::uint32_t>(threads_.size());
+  }
 }
 
 void RuleWorkers::work() {

@@ -65,7 +65,8 @@ class AskedRule {
 
 class RuleWorkers {
  public:
-  // Threads are started when they are needed. `on_answer` is called by them after each answer.
+  // One thread, and more when they are needed and can be had. `on_answer` is called by them after
+  // each answer.
   RuleWorkers(std::uint32_t threads_max, std::function<void()> on_answer);
   ~RuleWorkers();  // waits for rules that are at work, drops those that wait
 
@@ -74,10 +75,11 @@ class RuleWorkers {
   void ask(const std::shared_ptr<AskedRule>& rule, std::optional<TokenId> accepted);
 
  private:
+  void add_thread();
   void work();
   std::shared_ptr<AskedRule> take();  // null: it is time to end
 
-  const std::uint32_t threads_max_;
+  std::uint32_t threads_max_;  // ask() only
   const std::function<void()> on_answer_;
   Mutex mutex_;
   CondVar wake_;

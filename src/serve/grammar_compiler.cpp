@@ -50,7 +50,9 @@ void GrammarCompiler::compile(api::AnswerGrammars grammars, Done done) {
                               std::nullopt, "queue_full"});
   }
   boost::asio::post(threads_, [this, grammars = std::move(grammars), done = std::move(done)] {
-    auto compiled = work(grammars);
+    auto compiled = stopping_
+                        ? api::ApiError{503, "the server is stopping", std::nullopt, "stopping"}
+                        : work(grammars);
     --waiting_;
     done(std::move(compiled));
   });

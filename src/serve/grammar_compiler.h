@@ -32,8 +32,12 @@ class GrammarCompiler {
   // done is called once: at once if there is too much or all are known, else on a thread of the
   // compiler.
   void compile(api::AnswerGrammars grammars, Done done);
-  // Returns when all that was taken is done. No compile() during or after it.
-  void finish() { threads_.join(); }
+  // Returns when all that was taken is done: what still waits is told that the server is stopping.
+  // No compile() during or after it.
+  void finish() {
+    stopping_ = true;
+    threads_.join();
+  }
 
  private:
   using Grammars = Result<std::unique_ptr<grammar::Grammars>>;
@@ -43,6 +47,7 @@ class GrammarCompiler {
 
   std::shared_future<std::shared_ptr<Grammars>> grammars_;
   std::atomic<int> waiting_ = 0;
+  std::atomic<bool> stopping_ = false;
   boost::asio::thread_pool threads_;
 };
 
