@@ -253,6 +253,55 @@ const std::vector<Attack>& attacks() {
          return object_of(100, [&](std::size_t) { return R"({"oneOf":[)" + alternatives + "]}"; });
        }),
        kEither},
+      // What is said otherwise before it is compiled.
+      {"ManyConditions", schema([] {
+         return R"({"type":"object","allOf":[)" +
+                list(200,
+                     [](std::size_t i) {
+                       return fmt::format(
+                           R"({{"if":{{"required":["a{0}"]}},"then":{{"required":["b{0}"]}}}})", i);
+                     }) +
+                "]}";
+       }),
+       kEither},
+      {"ManyOverlappingOneOfs", schema([] {
+         return R"({"type":"object","oneOf":[)" +
+                list(150,
+                     [](std::size_t i) {
+                       return fmt::format(R"({{"required":["a{}","b{}"]}})", i, i + 1);
+                     }) +
+                "]}";
+       }),
+       kEither},
+      {"OverlapWithinOverlap", schema([] {
+         std::string inner = R"({"required":["x"]})";
+         for (int i = 0; i < 12; ++i)
+           inner = fmt::format(
+               R"({{"type":"object","oneOf":[{{"properties":{{"a":{0}}},"required":["b{1}"]}},)"
+               R"({{"properties":{{"a":{0}}},"required":["c{1}"]}}]}})",
+               inner, i);
+         return inner;
+       }),
+       kEither},
+      {"NotOfNot", schema([] {
+         std::string inner = R"({"enum":["a","b",1,null]})";
+         for (int i = 0; i < 60; ++i) inner = R"({"not":)" + inner + "}";
+         return inner;
+       }),
+       kEither},
+      {"NotOfManyWords",
+       schema(R"({"type":"string","not":{"enum":[)" +
+              list(300, [](std::size_t i) { return fmt::format("\"{:x}\"", i); }) + "]}}"),
+       kEither},
+      {"ManyDependencies",
+       schema(R"({"type":"object","dependentRequired":{)" +
+              list(100, [](std::size_t i) { return fmt::format(R"("a{}":["a{}"])", i, i + 1); }) +
+              "}}"),
+       kEither},
+      {"ListsOfUniqueLists",
+       schema(R"({"type":"object","additionalProperties":{"type":"array",)"
+              R"("uniqueItems":true,"items":{"enum":[1,2,3,4,5]}}})"),
+       kCompiled},
       // Expressions.
       {"PlusOfPlus", regex("(a+)+$"), kCompiled},
       {"ManyAnythings", regex("(.*a){30}"), kEither},

@@ -112,7 +112,7 @@ class Corpus : public testing::Test {
 
   // Whether the answer came to an end.
   bool walk(const NamedSchema& each, const CompiledGrammar& grammar, Refusal refusal) {
-    const auto walk = model_->walk(grammar.start(), 40, 400);
+    const auto walk = model_->walk(grammar.start(), 40, 800);
     // A random schema may ask for what nothing can satisfy.
     if (!walk.status && refusal == Refusal::kCounts && walk.tokens.empty()) return false;
     EXPECT_TRUE(walk.status) << walk.status.error().message << "\n" << walk.text;

@@ -11,6 +11,8 @@ namespace g4::grammar {
 namespace {
 
 constexpr std::size_t kHuge = 1'000'000'000;
+// What a dot does not match, to the end of its class.
+constexpr std::string_view kDotExcludes = "\\n\\r]";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
@@ -245,9 +247,13 @@ std::string with_plain_classes(std::string_view text) {
       out += text.substr(at++, 2);
     } else if (!in_class && c == '[') {
       in_class = true;
-      const bool negated = text.substr(at + 1).starts_with('^');
-      out += negated ? "[^\\x01" : "[";
-      at += negated;
+      out += '[';
+      if (text.substr(at + 1).starts_with('^')) {
+        ++at;
+        const std::string_view excluded = text.substr(at + 1);  // ours: twice is as once
+        const bool is_ours = excluded.starts_with("\\x01") || excluded.starts_with(kDotExcludes);
+        out += is_ours ? "^" : "^\\x01";
+      }
       if (text.substr(at + 1).starts_with(']')) {  // there it stands for itself
         out += "\\]";
         ++at;
@@ -355,7 +361,7 @@ Result<std::string> schema_pattern(std::string_view pattern) {
   std::size_t from = 0;
   for_each_bare(text, [&](std::size_t at, std::size_t) {
     if (text[at] != '.') return;
-    out.append(text, from, at - from).append("[^\\n\\r]");
+    out.append(text, from, at - from).append("[^").append(kDotExcludes);
     from = at + 1;
   });
   return out.append(text, from);
