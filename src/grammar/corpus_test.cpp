@@ -170,7 +170,7 @@ TEST_F(WorldCorpus, RandomAnswersAreValid) {
       answer(corpus[i], Refusal::kFails);
   }
   EXPECT_GE(schemas * kStep, 530U);
-  EXPECT_LE(unfinished_ * 100, schemas);
+  EXPECT_LE(unfinished_ * 50, schemas);
   EXPECT_LE(answers_unfinished_ * 50, answers_);
   EXPECT_LE(unjudged_ * 50, answers_);
 }
