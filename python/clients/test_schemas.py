@@ -41,7 +41,18 @@ def has_lists_of_items(schema) -> bool:
                                          any(map(has_lists_of_items, schema.values())))
 
 
+def has_boolean_bounds(schema) -> bool:
+    """exclusiveMinimum was true or false up to draft 4; zod 3 writes so for OpenAI under a newer draft's name."""
+    if isinstance(schema, list):
+        return any(map(has_boolean_bounds, schema))
+    return isinstance(schema, dict) and (
+        any(isinstance(schema.get(key), bool) for key in ("exclusiveMinimum", "exclusiveMaximum")) or
+        any(map(has_boolean_bounds, schema.values())))
+
+
 def judge_of(schema):
+    if has_boolean_bounds(schema):
+        return jsonschema.Draft4Validator(schema)
     newest = (jsonschema.Draft7Validator if has_lists_of_items(schema)
               else jsonschema.Draft202012Validator)
     return validator_for(schema, default=newest)(schema)
