@@ -6,7 +6,6 @@
 #include <random>
 
 #include "api/chat_completions.h"
-#include "api/tokenization.h"
 #include "text/test_vocabulary.h"
 
 namespace g4::api {
@@ -51,14 +50,6 @@ ApiError chat_error(std::string_view body) {
 struct BadRequest {
   std::string_view body, param, message;
 };
-
-// The whole of /tokenize for a request without media.
-Parsed<std::string> tokens_of(std::string_view body, const ServedModel& model,
-                              const Tokenizer& vocabulary) {
-  const auto parsed = parse_tokenize(body, model, vocabulary);
-  if (const auto* error = std::get_if<ApiError>(&parsed)) return *error;
-  return tokenize_answer(std::get<TokenizeRequest>(parsed), model, vocabulary);
-}
 
 TEST(Completions, ErrorsNameTheField) {
   const BadRequest cases[] = {
@@ -141,37 +132,6 @@ TEST(Chat, ErrorsNameTheField) {
     EXPECT_EQ(error.param.value_or(""), bad.param) << bad.body;
     EXPECT_THAT(error.message, HasSubstr(std::string(bad.message))) << bad.body;
   }
-}
-
-TEST(Tokenization, ConversationsAreRefusedAsChatRefusesThem) {
-  const char* bodies[] = {
-      R"({"messages": [{"role": "king", "content": "x"}]})",
-      R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]})",
-      R"({"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]})",
-      R"({"messages": [{"role": "user", "content": "x"}], "chat_template": "{{ x }}"})",
-      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": 1})",
-      R"({"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {"enable_thinking": 1}})",
-      R"({"messages": [{"role": "user", "content": "x"}], "reasoning_effort": "utmost"})",
-      R"({"messages": [{"role": "user", "content": "x"}], "continue_final_message": true})",
-  };
-  for (const char* body : bodies) {
-    const ApiError wanted = chat_error(body);
-    const auto parsed = tokens_of(body, served(), tokenizer());
-    ASSERT_TRUE(std::holds_alternative<ApiError>(parsed)) << body;
-    EXPECT_EQ(std::get<ApiError>(parsed).param, wanted.param) << body;
-    EXPECT_EQ(std::get<ApiError>(parsed).message, wanted.message) << body;
-  }
-}
-
-TEST(Tokenization, ConversationsCountAsChatCountsThem) {
-  const char* body = R"({"messages": [{"role": "user", "content": "x"},
-                                      {"role": "assistant", "content": "y"}],
-                         "continue_final_message": true})";
-  const auto chat = parse_chat(body, served(), tokenizer());
-  const auto counted = tokens_of(body, served(), tokenizer());
-  const std::vector<TokenId>& ids = std::get<ChatRequest>(chat).prompt.prompt;
-  EXPECT_EQ(json::parse(std::get<std::string>(counted)).at("tokens"),
-            json::value(json::array(ids.begin(), ids.end())));
 }
 
 TEST(Chat, BaseModelHasNoTemplateAndSaysSo) {
@@ -466,29 +426,6 @@ TEST(Logprobs, WholeShapes) {
   EXPECT_EQ(list[1].at("6").at("rank"), 1);
   token.logprob = -std::numeric_limits<float>::infinity();
   EXPECT_EQ(finite_logprob(token.logprob), -9999.0);
-}
-
-TEST(Tokenization, BothServersShapes) {
-  const auto ask =
-      [](Parsed<std::string> (*call)(std::string_view, const ServedModel&, const Tokenizer&),
-         std::string_view body) {
-        auto parsed = call(body, served(), tokenizer());
-        EXPECT_TRUE(std::holds_alternative<std::string>(parsed)) << body;
-        return json::parse(std::get<std::string>(parsed));
-      };
-  const json::value vllm = ask(tokens_of, R"({"prompt": "ab", "return_token_strs": true})");
-  EXPECT_EQ(vllm.at("count").to_number<std::size_t>(), vllm.at("tokens").as_array().size());
-  EXPECT_EQ(vllm.at("max_model_len"), 1000);
-  EXPECT_EQ(vllm.at("token_strs").as_array().size(), vllm.at("tokens").as_array().size());
-  const json::value llama = ask(tokens_of, R"({"content": "ab", "with_pieces": true})");
-  EXPECT_TRUE(llama.at("tokens").at(0).at("piece").is_string());
-  const std::string back = R"({"tokens": )" +
-                           json::serialize(ask(tokens_of, R"({"content": "ab é"})").at("tokens")) +
-                           "}";
-  EXPECT_EQ(ask(detokenize, back).at("prompt"), "ab é");
-  EXPECT_EQ(ask(detokenize, back).at("content"), "ab é");
-  const json::value chat = ask(tokens_of, R"({"messages": [{"role": "user", "content": "x"}]})");
-  EXPECT_GT(chat.at("count").to_number<std::size_t>(), 5U);
 }
 
 TEST(Errors, BodyServesBothFamilies) {

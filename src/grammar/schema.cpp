@@ -287,12 +287,6 @@ class SchemaWalk {
     return {};
   }
 
-  static void require(json::value schema, json::object& out) {
-    json::value& all = out["allOf"];
-    if (!all.is_array()) all = json::array();
-    all.get_array().push_back(std::move(schema));
-  }
-
   static Status format(const Place& place, const json::value& value, const json::object& siblings,
                        json::object& out) {
     if (!value.is_string()) return at(place, "a format is a text");

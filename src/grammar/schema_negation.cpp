@@ -56,8 +56,7 @@ class Negator {
       : references_(references), work_left_(work_left) {}
 
   Negation negation(const json::value& schema, int depth) {
-    if (depth > kDepthMax || work_left_ == 0) return {{}, false};
-    --work_left_;
+    if (depth > kDepthMax || !spend(1)) return {{}, false};
     if (schema.is_bool() && schema.get_bool()) return {};
     if (schema.is_bool()) return {one(true), true};
     const json::object* object = schema.if_object();
@@ -74,6 +73,23 @@ class Negator {
   }
 
  private:
+  // False once the work is used up.
+  bool spend(std::size_t work) {
+    const bool enough = work <= work_left_;
+    work_left_ -= std::min(work, work_left_);
+    return enough;
+  }
+  // For a copy of all that is in it.
+  bool spend_on(const json::value& value) {
+    if (!spend(1)) return false;
+    if (const json::array* array = value.if_array())
+      return std::all_of(array->begin(), array->end(),
+                         [&](const json::value& each) { return spend_on(each); });
+    const json::object* object = value.if_object();
+    return !object || std::all_of(object->begin(), object->end(),
+                                  [&](const auto& member) { return spend_on(member.value()); });
+  }
+
   Negation member(std::string_view key, const json::value& value, int depth) {
     switch (keyword(key)) {
       case Keyword::kType:
@@ -94,10 +110,7 @@ class Negator {
         break;
     }
     if (key == "properties" && value.is_object()) return properties(value.get_object(), depth);
-    if (key == "not") {
-      --work_left_;
-      return {one(value), true};
-    }
+    if (key == "not") return spend_on(value) ? Negation{one(value), true} : Negation{{}, false};
     if (key == "allOf" && value.is_array()) return all_of(value.get_array(), depth);
     if (key == "anyOf" && value.is_array()) return any_of(value.get_array(), depth);
     const bool says_nothing = value.is_bool() && value.get_bool() &&
@@ -128,7 +141,7 @@ class Negator {
     std::vector<std::string> texts;
     std::set<double> numbers;
     for (const json::value& value : all) {
-      work_left_ -= std::min<std::size_t>(work_left_, 1);
+      spend(1);
       types.insert(type_of(value));
       if (value.is_bool()) booleans.insert(value.get_bool());
       if (value.is_string()) texts.emplace_back(value.get_string());
@@ -222,7 +235,7 @@ class Negator {
 
   Negation reference(const json::value& value, int depth) {
     if (!value.is_string()) return {{}, false};
-    work_left_ -= std::min(work_left_, SchemaReferences::kWork);
+    spend(SchemaReferences::kWork);
     const auto target = references_.find_last(value.get_string());
     return target ? negation(**target, depth + 1) : Negation{{}, false};
   }

@@ -55,14 +55,8 @@ class Rewriting {
   }
 
  private:
-  void require(json::value schema) {
-    json::value& all = out_["allOf"];
-    if (!all.is_array()) all = json::array();
-    all.get_array().push_back(std::move(schema));
-  }
-
   void require_either(json::array alternatives) {
-    require(json::object{{"anyOf", std::move(alternatives)}});
+    require(json::object{{"anyOf", std::move(alternatives)}}, out_);
   }
 
   void negated() {
@@ -71,7 +65,7 @@ class Rewriting {
     const Negation other = negate(*schema, references_, work_left_);
     if (!other.is_complete) return;
     out_.erase("not");
-    require(other.schema());
+    require(other.schema(), out_);
   }
 
   void conditional() {
@@ -342,6 +336,12 @@ class Rewriting {
 };
 
 }  // namespace
+
+void require(json::value condition, json::object& schema) {
+  json::value& all = schema["allOf"];
+  if (!all.is_array()) all = json::array();
+  all.get_array().push_back(std::move(condition));
+}
 
 std::optional<json::object> said_plainly(const json::object& schema,
                                          const SchemaReferences& references,

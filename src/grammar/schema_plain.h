@@ -23,4 +23,7 @@ std::optional<boost::json::object> said_plainly(const boost::json::object& schem
                                                 const SchemaReferences& references,
                                                 std::size_t& work_left);
 
+// Adds `condition` to what `schema` combines by allOf.
+void require(boost::json::value condition, boost::json::object& schema);
+
 }  // namespace g4::grammar

@@ -9,6 +9,7 @@
 
 #include "grammar/excluded_texts.h"
 #include "grammar/schema.h"
+#include "grammar/schema_negation.h"
 #include "grammar/test_validity.h"
 
 namespace g4::grammar {
@@ -155,6 +156,19 @@ TEST(SchemaPlain, KnowsTheNewerKeywords) {
       written(
           R"({"allOf":[{"$ref":"#/$defs/p"},{"type":"object","properties":{"b":{}}}],"unevaluatedProperties":false,"$defs":{"p":{"type":"object","properties":{"a":{"type":"null"}}}}})"),
       R"({"allOf":[{"$ref":"#/$defs/d1"},{"type":"object","properties":{"b":{}}}],"additionalProperties":false,"properties":{"a":true,"b":true},"$defs":{"d1":{"type":"object","properties":{"a":{"type":"null"}}}}})");
+}
+
+// Work that is used up stays so, whatever comes next.
+TEST(SchemaNegation, KeepsToItsWork) {
+  const json::value schema = json::parse(R"({"not":{"enum":[1,2,3]},"properties":{"a":{}}})");
+  const SchemaReferences references(schema);
+  for (std::size_t work = 0; work < 6; ++work) {
+    std::size_t left = work;
+    EXPECT_FALSE(negate(schema, references, left).is_complete) << work;
+    EXPECT_EQ(left, 0U) << work;
+  }
+  std::size_t enough = 100;
+  EXPECT_TRUE(negate(schema, references, enough).is_complete);
 }
 
 TEST(ExcludedTexts, LookAheadAtTheBeginningBecomesMorePatterns) {
